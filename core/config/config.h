@@ -1,0 +1,235 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/net/address.h"
+
+// What the operator wrote, after parsing and before compiling. Plain values: compared with ==, sent
+// whole from the control plane to the data plane (core/contract/codec.h), printed as JSON. Every
+// struct lists its fields once, in `fields`, under the name the operator uses; codec, JSON and diff
+// all walk that list.
+
+namespace sluice {
+
+enum class Driver : std::uint8_t { af_xdp, af_packet, tap, pci, vdev };
+enum class Hugepages : std::uint8_t { automatic, on, off };
+enum class Forward : std::uint8_t { ipip, l2dsr, nat };
+enum class Balance : std::uint8_t { maglev };
+enum class ProbeType : std::uint8_t { none, tcp, http };
+
+// The operator's spelling of each enumerator, in order of declaration. One list serves parsing,
+// printing and the "write one of ..." of an error message.
+template <typename Enum>
+struct Spelling;
+template <>
+struct Spelling<Driver> {
+  static constexpr std::string_view names[] = {"af_xdp", "af_packet", "tap", "pci", "vdev"};
+};
+template <>
+struct Spelling<Hugepages> {
+  static constexpr std::string_view names[] = {"auto", "on", "off"};
+};
+template <>
+struct Spelling<Forward> {
+  static constexpr std::string_view names[] = {"ipip", "l2dsr", "nat"};
+};
+template <>
+struct Spelling<Balance> {
+  static constexpr std::string_view names[] = {"maglev"};
+};
+template <>
+struct Spelling<ProbeType> {
+  static constexpr std::string_view names[] = {"none", "tcp", "http"};
+};
+template <>
+struct Spelling<Protocol> {
+  static constexpr std::string_view names[] = {"tcp", "udp"};
+};
+
+/// The enumerator's place in its spelling list; Protocol's values are IANA numbers, so it has its
+/// own.
+template <typename Enum>
+[[nodiscard]] constexpr std::size_t spelling_index(Enum value) {
+  if constexpr (std::is_same_v<Enum, Protocol>) return value == Protocol::tcp ? 0 : 1;
+  return static_cast<std::size_t>(value);
+}
+template <typename Enum>
+[[nodiscard]] constexpr std::string_view spell(Enum value) {
+  return Spelling<Enum>::names[spelling_index(value)];
+}
+template <typename Enum>
+[[nodiscard]] constexpr std::optional<Enum> parse_spelling(std::string_view text) {
+  for (std::size_t i = 0; i < std::size(Spelling<Enum>::names); ++i) {
+    if (Spelling<Enum>::names[i] != text) continue;
+    if constexpr (std::is_same_v<Enum, Protocol>) return i == 0 ? Protocol::tcp : Protocol::udp;
+    return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+/// The process-wide settings of sluice-dataplane; changing any of them needs a restart of that
+/// process.
+struct DataplaneConfig {
+  std::vector<std::uint16_t>
+      cores;  // one worker each, pinned; empty: the last core of this machine
+  Hugepages hugepages = Hugepages::automatic;
+  std::uint32_t memory_mib = 256;  // for packet buffers, 64 to 1,048,576
+  std::uint32_t flows_max =
+      1'000'000;                // flows remembered per worker and family, 1,024 to 134,217,728
+  std::uint64_t hash_seed = 0;  // must be the same on every balancer of a cluster
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("cores", self.cores);
+    visit("hugepages", self.hugepages);
+    visit("memory_mib", self.memory_mib);
+    visit("flows_max", self.flows_max);
+    visit("hash_seed", self.hash_seed);
+  }
+  friend bool operator==(const DataplaneConfig&, const DataplaneConfig&) = default;
+};
+
+/// One network port. `device` is what the driver needs: an interface name (af_xdp, af_packet: it
+/// exists; tap: it is made), a PCI address (pci), or a DPDK device string (vdev: "net_null0",
+/// "net_memif0,role=client").
+struct PortConfig {
+  std::string name;
+  Driver driver = Driver::af_xdp;
+  std::string device;
+  std::uint16_t queues = 1;  // receive queues, 1 to 64, spread over the workers
+  // pci and vdev: the kernel's view of the port, a TAP interface called `name` with the port's MAC
+  // address; packets that are not ours go to it and its packets go out. Other drivers share the
+  // device with the kernel anyway.
+  bool kernel_tap = false;
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("name", self.name);
+    visit("driver", self.driver);
+    visit("device", self.device);
+    visit("queues", self.queues);
+    visit("kernel_tap", self.kernel_tap);
+  }
+  friend bool operator==(const PortConfig&, const PortConfig&) = default;
+
+  /// The kernel interface through which this port's routes and neighbours are learnt.
+  [[nodiscard]] const std::string& kernel_interface() const {
+    return driver == Driver::pci || driver == Driver::vdev ? name : device;
+  }
+};
+
+struct HealthConfig {
+  ProbeType type = ProbeType::none;
+  std::chrono::milliseconds interval{1000};  // between the starts of two probes, 50 ms to 1 h
+  std::chrono::milliseconds timeout{500};    // for the whole probe, at most the interval
+  std::uint16_t rise = 2;                    // successes in a row that bring a target up, 1 to 100
+  std::uint16_t fall = 3;                    // failures in a row that take it down, 1 to 100
+  Port port;                                 // 0: the backend's port
+  std::string path = "/";                    // http
+  std::string host;                          // http: the Host field; empty: the target's address
+  std::uint16_t status_min = 200;            // http: accepted status codes
+  std::uint16_t status_max = 399;
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("type", self.type);
+    visit("interval", self.interval);
+    visit("timeout", self.timeout);
+    visit("rise", self.rise);
+    visit("fall", self.fall);
+    visit("port", self.port);
+    visit("path", self.path);
+    visit("host", self.host);
+    visit("status_min", self.status_min);
+    visit("status_max", self.status_max);
+  }
+  friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
+};
+
+struct BackendConfig {
+  std::string
+      name;  // unique within its service; with the service's name it is the backend's identity
+  Address address;
+  Port port;                 // nat only; 0: the service's port
+  std::uint16_t weight = 1;  // 0 to 1,000; 0 takes no new flow
+  bool drain = false;        // keeps its flows, takes no new one
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("name", self.name);
+    visit("address", self.address);
+    visit("port", self.port);
+    visit("weight", self.weight);
+    visit("drain", self.drain);
+  }
+  friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
+};
+
+struct ServiceConfig {
+  std::string name;
+  std::vector<Address> vips;
+  std::vector<Port> ports;
+  Protocol protocol = Protocol::tcp;
+  Forward forward = Forward::ipip;
+  Balance balance = Balance::maglev;
+  std::uint32_t slots = 65'537;               // size of the Maglev table, a prime
+  std::vector<Address> source_pool;           // nat: our addresses that servers see
+  std::chrono::milliseconds idle_timeout{0};  // 0: 15 min for TCP, 2 min for UDP
+  HealthConfig health;
+  std::vector<BackendConfig> backends;
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("name", self.name);
+    visit("vip", self.vips);
+    visit("port", self.ports);
+    visit("protocol", self.protocol);
+    visit("forward", self.forward);
+    visit("balance", self.balance);
+    visit("slots", self.slots);
+    visit("source_pool", self.source_pool);
+    visit("idle_timeout", self.idle_timeout);
+    visit("health", self.health);
+    visit("backend", self.backends);
+  }
+  friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
+
+  [[nodiscard]] std::chrono::milliseconds effective_idle_timeout() const {
+    if (idle_timeout.count() != 0) return idle_timeout;
+    return protocol == Protocol::tcp ? std::chrono::minutes(15) : std::chrono::minutes(2);
+  }
+};
+
+struct Config {
+  DataplaneConfig dataplane;
+  std::vector<PortConfig> ports;
+  std::vector<ServiceConfig> services;
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("dataplane", self.dataplane);
+    visit("port", self.ports);
+    visit("service", self.services);
+  }
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+/// One thing that is wrong with a Config. `path` names the value in the operator's words, indexes
+/// from 0: "service[2].backend[1].address". The control plane turns it into line and column.
+struct ConfigError {
+  std::string path;
+  std::string what;    // "address 10.0.1.300 is not an IPv4 or IPv6 address"
+  std::string remedy;  // "write it as 10.0.1.30 or 2001:db8::30"
+  friend bool operator==(const ConfigError&, const ConfigError&) = default;
+};
+
+/// Every error that can be seen in the Config alone: duplicates, overlaps, limits, modes that
+/// cannot work. Empty: the Config compiles.
+[[nodiscard]] std::vector<ConfigError> validate(const Config& config);
+
+}  // namespace sluice

@@ -1,0 +1,113 @@
+#include "core/config/explain.h"
+
+namespace sluice {
+namespace {
+
+std::string state_text(const Backend& backend) {
+  std::string out(spell(backend.health));
+  if (backend.drained) out += ", drained";
+  return out;
+}
+
+// Whether the flow table's entry decides; says why not otherwise.
+const Backend* known_backend(const Snapshot& snapshot, const Listener& listener, Target entry,
+                             std::vector<std::string>& reasons) {
+  const Backend* backend = snapshot.owner(entry);
+  if (backend == nullptr || backend->service != listener.service) {
+    reasons.push_back("the flow table knows this flow, but its backend is gone: picked anew");
+    return nullptr;
+  }
+  if (!backend->keeps_flows) {
+    reasons.push_back("the flow table has " + backend->name + ", which is down: picked anew");
+    return nullptr;
+  }
+  reasons.push_back("the flow table knows this flow: it stays on " + backend->name);
+  return backend;
+}
+
+const Backend* picked_backend(const Snapshot& snapshot, const Service& service, std::uint64_t hash,
+                              Explanation& out) {
+  if (service.slots->empty()) {
+    out.reasons.push_back("no backend of " + service.name +
+                          " takes new flows: dropped (drop_no_backend)");
+    return nullptr;
+  }
+  out.slot_count = service.slots->size();
+  out.slot = service.slots->slot_of(hash);
+  const Backend& backend = snapshot.backend(BackendId{service.slots->owner(out.slot)});
+  out.reasons.push_back("slot " + std::to_string(out.slot) + " of " +
+                        std::to_string(out.slot_count) + " belongs to " + backend.name + " (" +
+                        state_text(backend) + ")");
+  if (service.panic) out.reasons.push_back("panic rule: every backend is down, so all are used");
+  return &backend;
+}
+
+void describe_sending(Explanation& out, const Service& service, const Backend& backend) {
+  if (!backend.path) {
+    out.reasons.push_back(backend.name + " cannot be reached: " +
+                          std::string(backend.no_path_reason) + ": dropped (drop_no_path)");
+    return;
+  }
+  const Path& path = *backend.path;
+  switch (service.forward) {
+    case Forward::ipip:
+      out.encapsulation = std::string(backend.address.is_ipv4() ? "IPv4 " : "IPv6 ") +
+                          path.source.text() + " -> " + backend.address.text() + ", protocol " +
+                          (out.tuple.destination.is_ipv4() ? "4" : "41");
+      break;
+    case Forward::l2dsr:
+      out.encapsulation = "none; link address " + path.next_hop_mac.text();
+      break;
+    case Forward::nat:
+      out.encapsulation =
+          "destination becomes " +
+          Endpoint{backend.address,
+                   backend.port.value() != 0 ? backend.port : out.tuple.destination_port}
+              .text() +
+          ", source one of the pool";
+      break;
+  }
+  out.path = path;
+  out.reasons.push_back("sent by port " + path.port + " to " + path.next_hop.text() + " (" +
+                        path.next_hop_mac.text() + "), MTU " + std::to_string(path.mtu_bytes));
+}
+
+}  // namespace
+
+Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry) {
+  Explanation out;
+  out.tuple = tuple;
+  const auto* found =
+      snapshot.vips.find(tuple.destination, tuple.destination_port.be(), tuple.protocol);
+  if (found == nullptr) {
+    const OwnAddress* own = snapshot.vips.find(tuple.destination);
+    out.reasons.push_back(
+        own == nullptr ? tuple.destination.text() + " is no VIP: left to the kernel"
+        : own->is_vip
+            ? "no service has this port on " + tuple.destination.text() +
+                  ": dropped (drop_no_listener)"
+            : tuple.destination.text() + " is a source-pool address: an answer from a server");
+    return out;
+  }
+  out.listener = ListenerId{found->id};
+  const Listener& listener = snapshot.listener(*out.listener);
+  const Service& service = snapshot.services[listener.service];
+  out.service = service.name;
+  out.forward = service.forward;
+  out.reasons.push_back(Endpoint{listener.vip, listener.port}.text() + "/" +
+                        std::string(to_string(listener.protocol)) + " is service " + service.name);
+  const std::uint64_t hash = hash_flow(tuple, snapshot.hash_seed);
+  out.flow_hash = static_cast<std::uint32_t>(hash >> 32);
+
+  const Backend* backend = entry ? known_backend(snapshot, listener, *entry, out.reasons) : nullptr;
+  out.known_flow = backend != nullptr;
+  if (!entry) out.reasons.push_back("the flow table does not know this flow");
+  if (backend == nullptr) backend = picked_backend(snapshot, service, hash, out);
+  if (backend == nullptr) return out;
+  out.backend = backend->target.backend();
+  out.backend_name = backend->name;
+  describe_sending(out, service, *backend);
+  return out;
+}
+
+}  // namespace sluice

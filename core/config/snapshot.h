@@ -1,0 +1,131 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/balance/slots.h"
+#include "core/config/config.h"
+#include "core/config/paths.h"
+#include "core/config/vip_table.h"
+#include "core/health/state.h"
+#include "core/net/encap.h"
+
+// What the workers forward by: Config, Health and Paths compiled into tables. Immutable once
+// published. Listeners and backends keep their number from one snapshot to the next, so that flow
+// entries and counters stay valid.
+
+namespace sluice {
+
+/// A listener's number, stable over snapshots. Also an index into Snapshot::listeners.
+enum class ListenerId : std::uint16_t {};
+/// A backend's number, stable over snapshots. Also an index into Snapshot::backends.
+enum class BackendId : std::uint32_t {};
+
+inline constexpr std::size_t listeners_max = 16'384;
+inline constexpr std::size_t backends_max = 65'536;
+inline constexpr std::size_t services_max = 8'192;
+inline constexpr std::size_t source_addresses_max = 1'024;
+/// Names of ports, services and backends are at most this long.
+inline constexpr std::size_t name_bytes_max = 63;
+
+/// A port's place in Config::ports.
+using PortIndex = std::uint16_t;
+inline constexpr PortIndex no_port = 0xffff;
+
+/// What a flow entry holds: a backend's number and which holder of that number is meant, so that an
+/// entry that outlived its backend is recognised when the number has a new owner.
+struct Target {
+  std::uint32_t bits = 0;
+  static constexpr unsigned index_bits = 20;
+  static_assert(backends_max <= 1U << index_bits);
+  [[nodiscard]] static constexpr Target of(BackendId backend, std::uint16_t incarnation) {
+    return {static_cast<std::uint32_t>(incarnation) << index_bits |
+            static_cast<std::uint32_t>(backend)};
+  }
+  [[nodiscard]] constexpr BackendId backend() const {
+    return BackendId{bits & ((1U << index_bits) - 1)};
+  }
+  [[nodiscard]] constexpr std::uint16_t incarnation() const {
+    return static_cast<std::uint16_t>(bits >> index_bits);
+  }
+  friend constexpr bool operator==(Target, Target) = default;
+};
+
+/// One VIP, port and protocol.
+struct Listener {
+  Address vip;
+  Port port;
+  Protocol protocol = Protocol::tcp;
+  std::uint32_t service = 0;  // index into Snapshot::services
+  bool in_use = false;
+};
+
+struct Backend {
+  std::string service_name;
+  std::string name;
+  Address address;
+  Port port;  // 0: unchanged by forwarding
+  std::uint32_t service = 0;
+  std::uint16_t weight = 1;
+  Target target;  // what new flow entries to it hold
+  TargetState health = TargetState::unknown;
+  bool in_use = false;  // when not, `target` is the last holder's, so that the next one gets
+                        // another incarnation
+  bool drained = false;
+  bool keeps_flows = false;         // flows that are on it stay: it is not down, or everything is
+  std::optional<Path> path;         // none: unreachable, packets to it are dropped and counted
+  std::string_view no_path_reason;  // a literal, when there is no path
+  PortIndex out_port = no_port;
+  LinkHeader link;                    // towards it
+  OuterHeader outer;                  // ipip: the header to put in front
+  std::uint16_t inner_mtu_bytes = 0;  // largest IP packet of a client that fits the path
+};
+
+/// One backend's claim to slots.
+struct SlotShare {
+  BackendId backend{};
+  std::uint16_t weight = 0;
+  friend bool operator==(const SlotShare&, const SlotShare&) = default;
+};
+
+struct Service {
+  std::string name;
+  Forward forward = Forward::ipip;
+  Protocol protocol = Protocol::tcp;
+  std::uint32_t idle_timeout_seconds = 900;
+  std::shared_ptr<const SlotTable>
+      slots;  // of BackendIds, never null; empty when there is no backend to choose
+  std::vector<SlotShare> shares;  // what the slots were built from
+  std::vector<BackendId> backends;
+  std::vector<std::uint16_t> source_pool;  // nat: indexes into Snapshot::sources
+  bool panic = false;                      // no backend is up or unknown: all are used
+};
+
+struct Snapshot {
+  Config config;
+  std::vector<Service> services;
+  std::vector<Listener> listeners;  // by ListenerId; in_use or free
+  std::vector<Backend> backends;    // by BackendId; in_use or free
+  std::vector<Address> sources;     // every source-pool address; an index stays with its address
+  VipTable vips;
+  std::uint64_t hash_seed = 0;
+
+  [[nodiscard]] const Backend& backend(BackendId id) const {
+    return backends[static_cast<std::size_t>(id)];
+  }
+  [[nodiscard]] const Listener& listener(ListenerId id) const {
+    return listeners[static_cast<std::size_t>(id)];
+  }
+  /// The backend of a flow entry, or null when the number has another owner by now.
+  [[nodiscard]] const Backend* owner(Target target) const {
+    const auto index = static_cast<std::size_t>(target.backend());
+    if (index >= backends.size() || backends[index].target != target) return nullptr;
+    return backends[index].in_use ? &backends[index] : nullptr;
+  }
+};
+
+}  // namespace sluice

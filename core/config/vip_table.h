@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/net/address.h"
+
+namespace sluice {
+
+/// What a destination address means to us.
+struct OwnAddress {
+  static constexpr std::uint16_t no_source = 0xffff;
+  Address address;
+  bool used = false;
+  bool is_vip = false;
+  std::uint16_t source_index =
+      no_source;  // into Snapshot::sources, for an address of a source pool
+};
+
+/// Exact-match look-up from destination to listener, built off the packet path. Open addressing at
+/// a load of at most one half, so a miss ends quickly; two probes of adjacent memory in the common
+/// case.
+class VipTable {
+ public:
+  struct Listener {
+    Address vip;
+    Be16 port;
+    Protocol protocol{};
+    bool used = false;
+    std::uint16_t id = 0;
+  };
+
+  VipTable() = default;
+  VipTable(const std::vector<Listener>& listeners, const std::vector<OwnAddress>& addresses);
+
+  /// The listener of a packet's destination, or nothing.
+  [[nodiscard]] const Listener* find(const Address& vip, Be16 port, Protocol protocol) const {
+    for (std::size_t i = hash(vip, port, protocol);; ++i) {
+      const Listener& entry = listeners_[i & listeners_mask_];
+      if (!entry.used) return nullptr;
+      if (entry.vip == vip && entry.port == port && entry.protocol == protocol) return &entry;
+    }
+  }
+  /// Whether an address is a VIP or a source of ours; null when it is neither.
+  [[nodiscard]] const OwnAddress* find(const Address& address) const {
+    for (std::size_t i = hash(address, {}, {});; ++i) {
+      const OwnAddress& entry = addresses_[i & addresses_mask_];
+      if (!entry.used) return nullptr;
+      if (entry.address == address) return &entry;
+    }
+  }
+
+ private:
+  [[nodiscard]] static std::size_t hash(const Address& address, Be16 port, Protocol protocol) {
+    const std::uint64_t rest =
+        static_cast<std::uint64_t>(port.raw()) << 8 | static_cast<std::uint64_t>(protocol);
+    const std::uint64_t mixed = (address.raw_low() ^ rest) * 0x9e3779b97f4a7c15ULL +
+                                address.raw_high() * 0xc2b2ae3d27d4eb4fULL;
+    return static_cast<std::size_t>(mixed >> 32);
+  }
+  // One empty entry, so that an empty table needs no special case.
+  std::vector<Listener> listeners_ = std::vector<Listener>(1);
+  std::vector<OwnAddress> addresses_ = std::vector<OwnAddress>(1);
+  std::size_t listeners_mask_ = 0;
+  std::size_t addresses_mask_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,188 @@
+#include "core/contract/shared_view.h"
+
+#include <bit>
+#include <cstring>
+
+namespace sluice {
+namespace {
+
+// A copy of one object at an offset, or nothing when it does not fit.
+template <typename T>
+std::optional<T> copy_at(std::span<const std::uint8_t> memory, std::uint64_t offset) {
+  if (offset > memory.size() || memory.size() - offset < sizeof(T)) return std::nullopt;
+  return load_unaligned<T>(memory.data() + offset);
+}
+
+}  // namespace
+
+std::optional<CountersView> CountersView::open(std::span<const std::uint8_t> memory) {
+  if (memory.size() < sizeof(CountersSegment)) return std::nullopt;
+  CountersView out;
+  out.segment_ = reinterpret_cast<const CountersSegment*>(memory.data());
+  out.memory_ = memory;
+  if (out.segment_->magic != shared_memory_magic || out.segment_->version != shared_memory_version)
+    return std::nullopt;
+  if (out.segment_->workers > 64 || memory.size() < worker_counters_offset(out.segment_->workers))
+    return std::nullopt;
+  return out;
+}
+
+const WorkerCounters& CountersView::worker(std::uint32_t index) const {
+  return *reinterpret_cast<const WorkerCounters*>(memory_.data() + worker_counters_offset(index));
+}
+
+std::uint64_t CountersView::verdict(Verdict verdict) const {
+  std::uint64_t sum = 0;
+  for (std::uint32_t i = 0; i < workers(); ++i)
+    sum += worker(i).verdicts[static_cast<std::size_t>(verdict)];
+  return sum;
+}
+
+TrafficCounter CountersView::listener(std::uint16_t id) const {
+  TrafficCounter sum;
+  for (std::uint32_t i = 0; i < workers() && id < listeners_max; ++i) {
+    sum.packets += worker(i).listeners[id].packets;
+    sum.bytes += worker(i).listeners[id].bytes;
+  }
+  return sum;
+}
+
+BackendCounter CountersView::backend(std::uint32_t id) const {
+  BackendCounter sum;
+  for (std::uint32_t i = 0; i < workers() && id < backends_max; ++i) {
+    sum.packets += worker(i).backends[id].packets;
+    sum.bytes += worker(i).backends[id].bytes;
+    sum.flows += worker(i).backends[id].flows;
+  }
+  return sum;
+}
+
+std::optional<std::uint16_t> CountersView::find_listener(const Address& vip, Port port,
+                                                         Protocol protocol) const {
+  for (std::size_t i = 0; i < listeners_max; ++i) {
+    const ListenerRecord& record = segment_->listeners[i];
+    if (record.in_use != 0 && record.vip == vip && record.port == port.value() &&
+        record.protocol == protocol)
+      return static_cast<std::uint16_t>(i);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> CountersView::find_backend(std::string_view service,
+                                                        std::string_view backend) const {
+  for (std::size_t i = 0; i < backends_max; ++i) {
+    const BackendRecord& record = segment_->backends[i];
+    if (record.in_use != 0 && record.name.view() == backend && record.service.view() == service)
+      return static_cast<std::uint32_t>(i);
+  }
+  return std::nullopt;
+}
+
+const BackendRecord* CountersView::owner(Target target) const {
+  const auto index = static_cast<std::size_t>(target.backend());
+  if (index >= backends_max) return nullptr;
+  const BackendRecord& record = segment_->backends[index];
+  return record.in_use != 0 && record.target == target.bits ? &record : nullptr;
+}
+
+std::optional<FlowsView> FlowsView::open(std::span<const std::uint8_t> memory) {
+  const auto header = copy_at<FlowsSegment>(memory, 0);
+  if (!header || header->magic != shared_memory_magic || header->version != shared_memory_version)
+    return std::nullopt;
+  FlowsView out;
+  out.header_ = *header;
+  out.memory_ = memory;
+  return out;
+}
+
+template <typename Entry>
+std::span<const typename ConnectionTable<Entry>::Bucket> FlowsView::table(
+    std::uint64_t offset, std::uint64_t buckets) const {
+  using Bucket = typename ConnectionTable<Entry>::Bucket;
+  const bool fits = offset % sizeof(Bucket) == 0 && offset <= memory_.size() &&
+                    buckets <= (memory_.size() - offset) / sizeof(Bucket) &&
+                    std::has_single_bit(buckets);
+  if (!fits) return {};
+  return {reinterpret_cast<const Bucket*>(memory_.data() + offset), buckets};
+}
+
+std::optional<NatSession> FlowsView::session(std::uint32_t number) const {
+  if (number >= header_.sessions_count) return std::nullopt;
+  return copy_at<NatSession>(memory_, header_.sessions_offset + number * sizeof(NatSession));
+}
+
+FlowRecord FlowsView::describe(const FlowValue& value, const FiveTuple& tuple) const {
+  FlowRecord out;
+  out.tuple = tuple;
+  out.state = value.state;
+  out.target = {value.value};
+  FlowTick last_seen = value.last_seen;
+  if (value.is_nat != 0) {
+    out.is_nat = true;
+    const auto nat = session(value.value);
+    out.target = {nat ? nat->target : 0xffffffff};
+    if (nat) {
+      out.state = nat->state;
+      last_seen = nat->last_seen;
+      out.nat_source.port = Port::from_be(nat->source_port);
+    }
+  }
+  // The header's clock lives on in the mapping; the copy was taken when the view was opened.
+  const auto now = reinterpret_cast<const FlowsSegment*>(memory_.data())->now;
+  out.idle_seconds = static_cast<std::uint16_t>(now - last_seen);
+  return out;
+}
+
+std::optional<FlowRecord> FlowsView::find(const FiveTuple& tuple, std::uint16_t listener) const {
+  const FlowKey key{tuple.source, tuple.source_port.be(), listener};
+  const auto look = [&]<typename Entry>(std::uint64_t offset,
+                                        std::uint64_t buckets) -> std::optional<FlowRecord> {
+    const auto memory = table<Entry>(offset, buckets);
+    if (memory.empty()) return std::nullopt;
+    using Bucket = typename ConnectionTable<Entry>::Bucket;
+    // The table type is the writer's; `find` reads only.
+    const ConnectionTable<Entry> view({const_cast<Bucket*>(memory.data()), memory.size()},
+                                      header_.seed);
+    const auto bits = Entry::key_of(key);
+    const Entry* entry = view.find(bits, view.hash(bits));
+    if (entry == nullptr) return std::nullopt;
+    const Entry copy = *entry;
+    if (!copy.has_key(bits)) return std::nullopt;
+    return describe(copy.flow, tuple);
+  };
+  return tuple.source.is_ipv4()
+             ? look.template operator()<FlowEntry4>(header_.flows4_offset, header_.flows4_buckets)
+             : look.template operator()<FlowEntry6>(header_.flows6_offset, header_.flows6_buckets);
+}
+
+template <typename Entry>
+bool FlowsView::visit_table(std::uint64_t offset, std::uint64_t buckets, const CountersView& names,
+                            const std::function<bool(const FlowRecord&)>& visit) const {
+  for (const auto& bucket : table<Entry>(offset, buckets))
+    for (const Entry& entry : bucket.entries) {
+      const Entry copy = entry;
+      if (copy.is_empty()) continue;
+      const FlowKey key = copy.flow_key();
+      if (key.listener >= listeners_max) continue;
+      const ListenerRecord& listener = names.directory().listeners[key.listener];
+      if (listener.in_use == 0) continue;
+      const FiveTuple tuple{key.client, listener.vip, Port::from_be(key.client_port),
+                            Port(listener.port), listener.protocol};
+      FlowRecord record = describe(copy.flow, tuple);
+      if (record.is_nat) {
+        const auto nat = session(copy.flow.value);
+        if (nat && nat->source < source_addresses_max)
+          record.nat_source.address = names.directory().sources[nat->source];
+      }
+      if (!visit(record)) return false;
+    }
+  return true;
+}
+
+void FlowsView::for_each(const CountersView& names,
+                         const std::function<bool(const FlowRecord&)>& visit) const {
+  if (visit_table<FlowEntry4>(header_.flows4_offset, header_.flows4_buckets, names, visit))
+    visit_table<FlowEntry6>(header_.flows6_offset, header_.flows6_buckets, names, visit);
+}
+
+}  // namespace sluice

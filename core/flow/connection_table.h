@@ -1,0 +1,128 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "core/flow/five_tuple.h"
+
+namespace sluice {
+
+/// A hash table of fixed size over memory that someone else owns (shared with readers in other
+/// processes). One bucket is one cache line of 64 bytes; a key lives in one of two buckets, nearly
+/// always the first, so a hit costs one cache miss, which `prefetch` can start early. Never
+/// allocates. One thread writes; other processes may read and may see an entry half-written
+/// (core/flow/view.h copies and checks).
+///
+/// Entry: trivially copyable, sizeof divides 64, all-zero bytes mean empty, with
+///   Key, Key key() const, bool is_empty() const, bool has_key(const Key&) const,
+///   static std::uint64_t hash(const Key&, std::uint64_t seed).
+template <typename Entry>
+class ConnectionTable {
+ public:
+  using Key = typename Entry::Key;
+  static constexpr std::size_t ways = 64 / sizeof(Entry);
+  static_assert(ways * sizeof(Entry) == 64 && std::is_trivially_copyable_v<Entry>);
+
+  struct alignas(64) Bucket {
+    std::array<Entry, ways> entries;
+  };
+
+  ConnectionTable() = default;
+  /// `buckets`: a power of two, zeroed for an empty table. `seed` keeps strangers from building
+  /// collisions.
+  ConnectionTable(std::span<Bucket> buckets, std::uint64_t seed)
+      : buckets_(buckets), mask_(buckets.size() - 1), seed_(seed) {
+    assert(std::has_single_bit(buckets.size()));
+  }
+
+  /// Buckets for this many entries at a load where insertion still nearly always succeeds (80 %).
+  [[nodiscard]] static constexpr std::size_t buckets_for(std::size_t entries) {
+    return std::bit_ceil(std::max<std::size_t>((entries * 5 / 4 + ways - 1) / ways, 2));
+  }
+
+  [[nodiscard]] std::uint64_t hash(const Key& key) const { return Entry::hash(key, seed_); }
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[primary(hash)]); }
+
+  /// The key's entry, or null. The pointer is good until the next insert.
+  [[nodiscard]] Entry* find(const Key& key, std::uint64_t hash) const {
+    if (Entry* entry = find_in(primary(hash), key)) return entry;
+    return find_in(alternate(hash), key);
+  }
+
+  /// An empty entry for a key that is not in the table, for the caller to fill at once; null when
+  /// both its buckets are full, none of their entries can move to its other bucket, and none is
+  /// `expendable`. An expendable entry that gives way is handed to `evict` first.
+  template <typename Expendable, typename Evict>
+  [[nodiscard]] Entry* insert(std::uint64_t hash, Expendable&& expendable, Evict&& evict) {
+    const std::size_t homes[] = {primary(hash), alternate(hash)};
+    for (const std::size_t home : homes)
+      if (Entry* entry = free_entry(home)) return entry;
+    for (const std::size_t home : homes)
+      for (Entry& entry : buckets_[home].entries)
+        if (expendable(std::as_const(entry))) {
+          evict(entry);
+          clear(entry);
+          return &entry;
+        }
+    for (const std::size_t home : homes)
+      if (Entry* entry = make_room(home)) return entry;
+    return nullptr;
+  }
+
+  void clear(Entry& entry) { entry = Entry{}; }
+
+  /// Visits the entries of `count` buckets from `cursor` on, round and round; returns the next
+  /// cursor. For ageing in small steps.
+  template <typename Visit>
+  std::size_t sweep(std::size_t cursor, std::size_t count, Visit&& visit) {
+    for (std::size_t i = 0; i < count; ++i, ++cursor)
+      for (Entry& entry : buckets_[cursor & mask_].entries)
+        if (!entry.is_empty()) visit(entry);
+    return cursor & mask_;
+  }
+
+  [[nodiscard]] std::size_t bucket_count() const { return buckets_.size(); }
+
+ private:
+  [[nodiscard]] std::size_t primary(std::uint64_t hash) const { return hash & mask_; }
+  // Differs from the primary by an odd number, so never equal to it.
+  [[nodiscard]] std::size_t alternate(std::uint64_t hash) const {
+    return (hash ^ (hash >> 32 | 1)) & mask_;
+  }
+  [[nodiscard]] Entry* find_in(std::size_t bucket, const Key& key) const {
+    for (Entry& entry : buckets_[bucket].entries)
+      if (entry.has_key(key)) return &entry;
+    return nullptr;
+  }
+  [[nodiscard]] Entry* free_entry(std::size_t bucket) const {
+    for (Entry& entry : buckets_[bucket].entries)
+      if (entry.is_empty()) return &entry;
+    return nullptr;
+  }
+  // Moves one entry of a full bucket to that entry's other bucket (cuckoo hashing, one step).
+  Entry* make_room(std::size_t bucket) {
+    for (Entry& entry : buckets_[bucket].entries) {
+      const std::uint64_t hash = Entry::hash(entry.key(), seed_);
+      const std::size_t other = primary(hash) == bucket ? alternate(hash) : primary(hash);
+      Entry* room = free_entry(other);
+      if (room == nullptr) continue;
+      *room = entry;
+      clear(entry);
+      return &entry;
+    }
+    return nullptr;
+  }
+
+  std::span<Bucket> buckets_;
+  std::size_t mask_ = 0;
+  std::uint64_t seed_ = 0;
+};
+
+}  // namespace sluice

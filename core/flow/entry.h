@@ -1,0 +1,227 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "core/flow/five_tuple.h"
+#include "core/net/address.h"
+
+// The entries of the flow tables. Trivially copyable, all zero when empty, part of the
+// shared-memory layout (core/contract/shared_memory.h carries the version).
+
+namespace sluice {
+
+/// Seconds of the data plane's clock, wrapping after 18 hours. The sweep visits every entry far
+/// more often.
+using FlowTick = std::uint16_t;
+
+/// What we know of a flow's life, from the direction we see.
+enum class FlowState : std::uint8_t {
+  empty,
+  opening,      // TCP, only SYNs so far
+  established,  // TCP after an ACK; UDP at once
+  closing,      // TCP after FIN or RST
+};
+
+/// Who a packet of a client's flow is from and for: the listener stands for VIP, port and protocol.
+struct FlowKey {
+  Address client;
+  Be16 client_port;
+  std::uint16_t listener = 0;
+};
+
+/// Common tail of a flow entry. `value` is a Target's bits, or with `is_nat` the number of a
+/// NatSession.
+struct FlowValue {
+  std::uint32_t value = 0;
+  FlowTick last_seen = 0;
+  FlowState state = FlowState::empty;
+  std::uint8_t is_nat = 0;
+};
+static_assert(sizeof(FlowValue) == 8);
+
+namespace detail {
+__extension__ using Uint128 = unsigned __int128;  // g++ and clang both have it on x86-64
+// One multiplication round of wyhash (Wang Yi, public domain): strong enough for a seeded table,
+// not used for slots.
+[[nodiscard]] inline std::uint64_t fold_multiply(std::uint64_t a, std::uint64_t b) {
+  const auto product = static_cast<Uint128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+inline constexpr std::uint64_t odd_1 = 0xa0761d6478bd642fULL;
+inline constexpr std::uint64_t odd_2 = 0xe7037ed1a0b428dbULL;
+[[nodiscard]] inline std::uint64_t hash_words(std::uint64_t a, std::uint64_t seed) {
+  return fold_multiply(fold_multiply(a ^ odd_1, seed ^ odd_2), odd_1);
+}
+[[nodiscard]] inline std::uint64_t hash_words(std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                                              std::uint64_t seed) {
+  return fold_multiply(fold_multiply(a ^ odd_1, b ^ seed) ^ c, odd_2 ^ seed);
+}
+}  // namespace detail
+
+/// A flow of an IPv4 client: 16 bytes, four to a cache line.
+struct FlowEntry4 {
+  std::uint64_t key_bits =
+      0;  // client address, client port, listener, each as loaded from the wire
+  FlowValue flow;
+
+  using Key = std::uint64_t;
+  [[nodiscard]] static Key key_of(const FlowKey& key) {
+    return static_cast<std::uint64_t>(key.client.ipv4().raw()) << 32 |
+           static_cast<std::uint64_t>(key.client_port.raw()) << 16 | key.listener;
+  }
+  [[nodiscard]] FlowKey flow_key() const {
+    return {Address::from_ipv4(Be32::from_raw(static_cast<std::uint32_t>(key_bits >> 32))),
+            Be16::from_raw(static_cast<std::uint16_t>(key_bits >> 16)),
+            static_cast<std::uint16_t>(key_bits)};
+  }
+  [[nodiscard]] Key key() const { return key_bits; }
+  void set_key(Key key) { key_bits = key; }
+  [[nodiscard]] bool is_empty() const { return flow.state == FlowState::empty; }
+  [[nodiscard]] bool has_key(Key key) const { return key_bits == key && !is_empty(); }
+  [[nodiscard]] static std::uint64_t hash(Key key, std::uint64_t seed) {
+    return detail::hash_words(key, seed);
+  }
+};
+static_assert(sizeof(FlowEntry4) == 16);
+
+/// A flow of an IPv6 client: 32 bytes, two to a cache line.
+struct FlowEntry6 {
+  struct Key {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+    std::uint32_t rest = 0;  // client port as loaded from the wire, listener above it
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  std::uint32_t rest = 0;
+  std::uint32_t unused = 0;
+  FlowValue flow;
+
+  [[nodiscard]] static Key key_of(const FlowKey& key) {
+    return {key.client.raw_high(), key.client.raw_low(),
+            static_cast<std::uint32_t>(key.listener) << 16 | key.client_port.raw()};
+  }
+  [[nodiscard]] FlowKey flow_key() const {
+    std::array<std::uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), &high, 8);
+    std::memcpy(bytes.data() + 8, &low, 8);
+    return {Address::from_bytes(bytes), Be16::from_raw(static_cast<std::uint16_t>(rest)),
+            static_cast<std::uint16_t>(rest >> 16)};
+  }
+  [[nodiscard]] Key key() const { return {high, low, rest}; }
+  void set_key(const Key& key) {
+    high = key.high;
+    low = key.low;
+    rest = key.rest;
+  }
+  [[nodiscard]] bool is_empty() const { return flow.state == FlowState::empty; }
+  [[nodiscard]] bool has_key(const Key& key) const {
+    return low == key.low && high == key.high && rest == key.rest && !is_empty();
+  }
+  [[nodiscard]] static std::uint64_t hash(const Key& key, std::uint64_t seed) {
+    return detail::hash_words(key.high, key.low, key.rest, seed);
+  }
+};
+static_assert(sizeof(FlowEntry6) == 32);
+
+/// Both directions of one full-NAT flow: one cache line, found by number from either table.
+struct alignas(64) NatSession {
+  Address client;
+  Address server;
+  Be16 client_port;
+  Be16 server_port;
+  Be16 source_port;          // ours, towards the server
+  std::uint16_t source = 0;  // index into Snapshot::sources
+  std::uint16_t listener = 0;
+  std::uint16_t in_port = 0;  // where the client's packets come from and its answers go
+  std::array<std::uint8_t, 6> client_mac{};  // last hop towards the client
+  std::array<std::uint8_t, 6> own_mac{};     // the address that hop sends to
+  std::uint32_t target = 0;                  // Target bits
+  FlowTick last_seen = 0;
+  FlowState state = FlowState::empty;
+  std::uint8_t protocol = 0;
+};
+static_assert(sizeof(NatSession) == 64);
+
+/// From a server's answer to its session; lives exactly as long as the session.
+struct NatReturnKey {
+  Address server;
+  Be16 server_port;
+  Be16 source_port;
+  std::uint16_t source = 0;  // index into Snapshot::sources
+  Protocol protocol = Protocol::tcp;
+};
+
+struct NatReturn4 {
+  struct Key {
+    std::uint64_t endpoint =
+        0;  // server address, server port, our port, each as loaded from the wire
+    std::uint16_t source = 0;  // with the top bit set for UDP
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  std::uint64_t endpoint = 0;
+  std::uint16_t source = 0;
+  std::uint16_t used = 0;
+  std::uint32_t session = 0;
+
+  [[nodiscard]] static Key key_of(const NatReturnKey& key) {
+    return {static_cast<std::uint64_t>(key.server.ipv4().raw()) << 32 |
+                static_cast<std::uint64_t>(key.server_port.raw()) << 16 | key.source_port.raw(),
+            static_cast<std::uint16_t>(key.source | (key.protocol == Protocol::udp ? 0x8000 : 0))};
+  }
+  [[nodiscard]] Key key() const { return {endpoint, source}; }
+  void set_key(const Key& key) {
+    endpoint = key.endpoint;
+    source = key.source;
+    used = 1;
+  }
+  [[nodiscard]] bool is_empty() const { return used == 0; }
+  [[nodiscard]] bool has_key(const Key& key) const {
+    return endpoint == key.endpoint && source == key.source && used != 0;
+  }
+  [[nodiscard]] static std::uint64_t hash(const Key& key, std::uint64_t seed) {
+    return detail::hash_words(key.endpoint, key.source, 0, seed);
+  }
+};
+static_assert(sizeof(NatReturn4) == 16);
+
+struct NatReturn6 {
+  struct Key {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+    std::uint64_t rest = 0;  // server port, our port, source with the top bit set for UDP
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  std::uint64_t rest = 0;
+  std::uint32_t session = 0;
+  std::uint32_t used = 0;
+
+  [[nodiscard]] static Key key_of(const NatReturnKey& key) {
+    const std::uint64_t source = key.source | (key.protocol == Protocol::udp ? 0x8000U : 0U);
+    return {key.server.raw_high(), key.server.raw_low(),
+            source << 32 | static_cast<std::uint64_t>(key.server_port.raw()) << 16 |
+                key.source_port.raw()};
+  }
+  [[nodiscard]] Key key() const { return {high, low, rest}; }
+  void set_key(const Key& key) {
+    high = key.high;
+    low = key.low;
+    rest = key.rest;
+    used = 1;
+  }
+  [[nodiscard]] bool is_empty() const { return used == 0; }
+  [[nodiscard]] bool has_key(const Key& key) const {
+    return low == key.low && high == key.high && rest == key.rest && used != 0;
+  }
+  [[nodiscard]] static std::uint64_t hash(const Key& key, std::uint64_t seed) {
+    return detail::hash_words(key.high, key.low, key.rest, seed);
+  }
+};
+static_assert(sizeof(NatReturn6) == 32);
+
+}  // namespace sluice

@@ -1,0 +1,84 @@
+#include "core/flow/verdict.h"
+
+namespace sluice {
+namespace {
+
+struct Text {
+  std::string_view name;
+  std::string_view sentence;
+};
+
+// long: a table, two lines a verdict; the switch makes the compiler ask for each.
+Text text_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::none:
+      return {"none", "not decided"};
+    case Verdict::sent_ipip:
+      return {"sent_ipip", "sent to a backend in an IP tunnel"};
+    case Verdict::sent_l2dsr:
+      return {"sent_l2dsr", "sent to a backend with a new link address"};
+    case Verdict::sent_nat:
+      return {"sent_nat", "sent to a backend with both addresses translated"};
+    case Verdict::sent_nat_return:
+      return {"sent_nat_return", "a backend's answer, translated and sent to the client"};
+    case Verdict::replied_echo:
+      return {"replied_echo", "an echo request to a VIP, answered"};
+    case Verdict::replied_too_big:
+      return {"replied_too_big",
+              "too big for the path to the backend; the sender was told the size that fits"};
+    case Verdict::passed_to_kernel:
+      return {"passed_to_kernel", "not for a service; given to the kernel of this host"};
+    case Verdict::handed_over:
+      return {"handed_over", "given to the worker that owns the NAT session"};
+    case Verdict::drop_truncated:
+      return {"drop_truncated", "shorter than its headers say"};
+    case Verdict::drop_bad_ip_header:
+      return {"drop_bad_ip_header", "the IP header contradicts itself"};
+    case Verdict::drop_bad_tcp_header:
+      return {"drop_bad_tcp_header", "the TCP header length is impossible"};
+    case Verdict::drop_bad_udp_header:
+      return {"drop_bad_udp_header", "the UDP length is impossible"};
+    case Verdict::drop_mapped_address:
+      return {"drop_mapped_address",
+              "an IPv6 packet with an IPv4-mapped address, which must not be on a wire"};
+    case Verdict::drop_fragment:
+      return {"drop_fragment", "a fragment for a VIP; fragments are not forwarded yet"};
+    case Verdict::drop_ttl_exceeded:
+      return {"drop_ttl_exceeded", "its time to live ran out here; look for a forwarding loop"};
+    case Verdict::drop_too_big:
+      return {"drop_too_big", "too big for the path to the backend, and the sender cannot be told"};
+    case Verdict::drop_icmp_unsupported:
+      return {"drop_icmp_unsupported", "an ICMP message for a VIP other than an echo request"};
+    case Verdict::drop_no_listener:
+      return {"drop_no_listener", "for a VIP, but no service has this protocol and port"};
+    case Verdict::drop_no_backend:
+      return {"drop_no_backend", "the service has no backend that takes flows"};
+    case Verdict::drop_no_path:
+      return {"drop_no_path", "the kernel knows no route or neighbour for the backend"};
+    case Verdict::drop_nat_unknown_flow:
+      return {"drop_nat_unknown_flow", "for a source-pool address, but of no flow we know"};
+    case Verdict::drop_nat_ports_exhausted:
+      return {"drop_nat_ports_exhausted",
+              "no free source port towards this backend; add addresses to source_pool"};
+    case Verdict::drop_nat_table_full:
+      return {"drop_nat_table_full", "no room for another NAT session; raise flows_max"};
+    case Verdict::drop_no_headroom:
+      return {"drop_no_headroom", "no room in the buffer for another header"};
+    case Verdict::drop_tx_full:
+      return {"drop_tx_full", "the port's transmit queue is full"};
+    case Verdict::drop_hand_over_full:
+      return {"drop_hand_over_full", "the owning worker's queue is full"};
+    case Verdict::drop_icmp_rate_limited:
+      return {"drop_icmp_rate_limited", "an answer by ICMP was due but over the rate limit"};
+    case Verdict::count_:
+      break;
+  }
+  return {"unknown", "unknown"};
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) { return text_of(verdict).name; }
+std::string_view describe(Verdict verdict) { return text_of(verdict).sentence; }
+
+}  // namespace sluice

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace sluice {
+
+/// How a packet left the pipeline. The verdict's name is the counter's name, the trace line and the
+/// answer of explain. The order is part of the shared-memory layout: append, and raise the layout's
+/// version.
+enum class Verdict : std::uint8_t {
+  none,  // not decided yet
+  // Forwarded.
+  sent_ipip,
+  sent_l2dsr,
+  sent_nat,
+  sent_nat_return,
+  replied_echo,
+  replied_too_big,  // to the sender: fragmentation needed (v4) or packet too big (v6)
+  passed_to_kernel,
+  handed_over,  // to the worker that owns the NAT session
+  // Dropped: the packet is at fault.
+  drop_truncated,
+  drop_bad_ip_header,
+  drop_bad_tcp_header,
+  drop_bad_udp_header,
+  drop_mapped_address,
+  drop_fragment,
+  drop_ttl_exceeded,
+  drop_too_big,
+  drop_icmp_unsupported,
+  // Dropped: the configuration or the network is.
+  drop_no_listener,
+  drop_no_backend,
+  drop_no_path,
+  drop_nat_unknown_flow,
+  drop_nat_ports_exhausted,
+  drop_nat_table_full,
+  drop_no_headroom,
+  drop_tx_full,
+  drop_hand_over_full,
+  drop_icmp_rate_limited,
+  count_,
+};
+inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);
+
+/// The enumerator's name.
+[[nodiscard]] std::string_view to_string(Verdict verdict);
+/// One sentence for people: what happened and, for a drop, what to look at.
+[[nodiscard]] std::string_view describe(Verdict verdict);
+
+}  // namespace sluice

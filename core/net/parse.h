@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/flow/verdict.h"
+#include "core/net/address.h"
+#include "core/net/byte_order.h"
+
+namespace sluice {
+
+/// What stands above IP, as far as forwarding cares.
+enum class Layer4 : std::uint8_t { none, tcp, udp, icmp, icmpv6, other };
+
+/// Where the headers of a frame are and what they say. Offsets count from the start of the frame.
+struct ParsedPacket {
+  Family family = Family::ipv4;
+  Layer4 layer4 = Layer4::none;
+  bool is_fragment = false;  // any fragment; ports are read from a first one only
+  bool has_ports = false;
+  bool dont_fragment = false;  // IPv4's DF; always true for IPv6
+  std::uint8_t traffic_class = 0;
+  std::uint8_t ttl = 0;
+  std::uint8_t tcp_flags = 0;
+  std::uint8_t icmp_type = 0;
+  std::uint8_t ip_protocol = 0;  // of the layer-4 header
+  std::uint16_t l3_offset = 0;
+  std::uint16_t l4_offset = 0;
+  std::uint16_t ip_length_bytes = 0;  // header and payload; link padding is not counted
+  Be16 source_port;
+  Be16 destination_port;
+  Address source;
+  Address destination;
+};
+
+/// Reads Ethernet, up to two VLAN tags, IPv4 with options or IPv6 with extension headers (at most
+/// eight), and the TCP, UDP, ICMP or ICMPv6 header. `none`: `out` is filled in. `passed_to_kernel`:
+/// not IP, or an IP protocol that no service can have (`out.layer4` says other). Anything else: why
+/// it must be dropped. Never reads outside `frame`.
+[[nodiscard]] Verdict parse(std::span<const std::uint8_t> frame, ParsedPacket& out);
+
+}  // namespace sluice

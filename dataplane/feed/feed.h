@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/config/config.h"
+#include "core/config/paths.h"
+#include "core/contract/message.h"
+#include "core/health/state.h"
+#include "dataplane/engine.h"
+
+namespace sluice::dataplane {
+
+/// Turns what the control plane sends into published snapshots. Starts the engine at the first good
+/// Config; a Config that does not compile, or that would need other ports, is refused and changes
+/// nothing.
+class Feed {
+ public:
+  explicit Feed(std::string run_dir);
+  ~Feed();
+
+  /// Takes one message of the control plane. False: the message makes no sense, and the connection
+  /// should be closed.
+  [[nodiscard]] bool take(const MessageReader::Message& message);
+  /// Publishes what the messages since the last call amount to, once.
+  void settle();
+  /// What to tell the control plane now.
+  [[nodiscard]] const Report& report() const { return report_; }
+  /// DPDK would not start; nothing but a new process can try again.
+  [[nodiscard]] bool has_failed() const { return failed_; }
+
+ private:
+  [[nodiscard]] bool needs_restart(const Config& config) const;
+  void settle_once();
+  void refuse(std::uint64_t generation, std::string why);
+  [[nodiscard]] bool start_engine(const Config& config);
+
+  std::string run_dir_;
+  Report report_;
+  Config config_;  // in force
+  Health health_;
+  Paths paths_;
+  struct Pending {
+    Config config;
+    std::uint64_t generation = 0;
+  };
+  std::optional<Pending> pending_;
+  std::uint64_t health_generation_ = 0;
+  std::uint64_t paths_generation_ = 0;
+  bool dirty_ = false;
+  bool failed_ = false;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,151 @@
+#include "dataplane/l4/nat.h"
+
+#include "core/flow/five_tuple.h"
+
+namespace sluice::dataplane {
+namespace {
+
+constexpr std::uint16_t source_port_first = 1024;
+constexpr std::uint32_t source_port_count = 65'536 - source_port_first;
+// Ports tried per pool address before the next address: with w workers one in w suits, and of those
+// few are taken unless the pool is nearly spent.
+constexpr std::uint32_t port_tries = 512;
+
+Protocol protocol_of(const Packet& packet) {
+  return packet.parsed.layer4 == Layer4::udp ? Protocol::udp : Protocol::tcp;
+}
+
+}  // namespace
+
+NatSessions::NatSessions(const FlowMemory& memory, const ReturnSteering& steering,
+                         std::uint16_t worker)
+    : sessions_(memory.sessions),
+      returns4_(memory.returns4, memory.header->seed),
+      returns6_(memory.returns6, memory.header->seed),
+      seed_(memory.header->seed),
+      steering_(steering),
+      worker_(worker) {
+  free_.reserve(sessions_.size());
+}
+
+NatSession* NatSessions::open(const Snapshot& snapshot, const Packet& packet,
+                              const Backend& backend, Verdict& why) {
+  const ParsedPacket& parsed = packet.parsed;
+  const Service& service = snapshot.services[backend.service];
+  why = Verdict::drop_nat_table_full;
+  if (free_.empty() && never_used_ == sessions_.size()) return nullptr;
+  const std::uint32_t number = free_.empty() ? never_used_ : free_.back();
+  NatSession& session = sessions_[number];
+  session = {};
+  session.client = parsed.source;
+  session.client_port = parsed.source_port;
+  session.server = backend.address;
+  session.server_port = backend.port.value() != 0 ? backend.port.be() : parsed.destination_port;
+  session.listener = packet.listener;
+  session.target = backend.target.bits;
+  session.protocol = parsed.ip_protocol;
+
+  why = Verdict::drop_nat_ports_exhausted;
+  for (std::size_t i = 0; i < service.source_pool.size(); ++i) {
+    session.source = service.source_pool[(next_pool_ + i) % service.source_pool.size()];
+    if (!claim_port(session, snapshot.sources[session.source], protocol_of(packet))) continue;
+    next_pool_ += static_cast<std::uint32_t>(i) + 1;
+    if (free_.empty())
+      ++never_used_;
+    else
+      free_.pop_back();
+    why = Verdict::none;
+    return &session;
+  }
+  session = {};
+  return nullptr;
+}
+
+bool NatSessions::claim_port(NatSession& session, const Address& source, Protocol protocol) {
+  const FiveTuple client{session.client, session.server, Port::from_be(session.client_port),
+                         Port::from_be(session.server_port), protocol};
+  const std::uint64_t start = hash_flow(client, seed_);
+  for (std::uint32_t i = 0; i < port_tries; ++i) {
+    const Port port(
+        static_cast<std::uint16_t>(source_port_first + (start + i) % source_port_count));
+    const FiveTuple answer{session.server, source, Port::from_be(session.server_port), port,
+                           protocol};
+    if (steering_.worker_of(answer) != worker_) continue;
+    const NatReturnKey key{session.server, session.server_port, port.be(), session.source,
+                           protocol};
+    const std::uint32_t number = number_of(session);
+    const bool inserted = source.is_ipv4() ? insert_return(returns4_, key, number)
+                                           : insert_return(returns6_, key, number);
+    if (!inserted) continue;
+    session.source_port = port.be();
+    return true;
+  }
+  return false;
+}
+
+template <typename Entry>
+bool NatSessions::insert_return(ConnectionTable<Entry>& table, const NatReturnKey& key,
+                                std::uint32_t session) {
+  const auto bits = Entry::key_of(key);
+  const std::uint64_t hash = table.hash(bits);
+  if (table.find(bits, hash) != nullptr) return false;
+  Entry* entry = table.insert(hash, [](const Entry&) { return false; }, [](Entry&) {});
+  if (entry == nullptr) return false;
+  entry->set_key(bits);
+  entry->session = session;
+  return true;
+}
+
+template <typename Entry>
+void NatSessions::erase_return(ConnectionTable<Entry>& table, const NatReturnKey& key) {
+  const auto bits = Entry::key_of(key);
+  if (Entry* entry = table.find(bits, table.hash(bits))) table.clear(*entry);
+}
+
+void NatSessions::close(NatSession& session) {
+  if (session.protocol == 0) return;
+  const NatReturnKey key{session.server, session.server_port, session.source_port, session.source,
+                         Protocol{session.protocol}};
+  if (session.server.is_ipv4())
+    erase_return(returns4_, key);
+  else
+    erase_return(returns6_, key);
+  free_.push_back(number_of(session));
+  session = {};
+}
+
+NatReturnKey NatSessions::return_key(const Packet& packet) const {
+  return {packet.parsed.source, packet.parsed.source_port, packet.parsed.destination_port,
+          packet.source_index, protocol_of(packet)};
+}
+
+std::uint64_t NatSessions::prefetch_return(const Packet& packet) const {
+  const NatReturnKey key = return_key(packet);
+  std::uint64_t hash = 0;
+  if (packet.parsed.family == Family::ipv4) {
+    hash = returns4_.hash(NatReturn4::key_of(key));
+    returns4_.prefetch(hash);
+  } else {
+    hash = returns6_.hash(NatReturn6::key_of(key));
+    returns6_.prefetch(hash);
+  }
+  return hash;
+}
+
+NatSession* NatSessions::find_return(const Packet& packet) {
+  const NatReturnKey key = return_key(packet);
+  if (packet.parsed.family == Family::ipv4) {
+    const NatReturn4* entry = returns4_.find(NatReturn4::key_of(key), packet.table_hash);
+    return entry == nullptr ? nullptr : &sessions_[entry->session];
+  }
+  const NatReturn6* entry = returns6_.find(NatReturn6::key_of(key), packet.table_hash);
+  return entry == nullptr ? nullptr : &sessions_[entry->session];
+}
+
+std::uint16_t NatSessions::owner_of_return(const Packet& packet) const {
+  const ParsedPacket& parsed = packet.parsed;
+  return steering_.worker_of({parsed.source, parsed.destination, Port::from_be(parsed.source_port),
+                              Port::from_be(parsed.destination_port), protocol_of(packet)});
+}
+
+}  // namespace sluice::dataplane

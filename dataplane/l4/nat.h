@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/config/snapshot.h"
+#include "dataplane/l4/flow_memory.h"
+#include "dataplane/l4/packet.h"
+#include "dataplane/l4/steering.h"
+
+namespace sluice::dataplane {
+
+/// The NAT sessions of one worker and the table that finds them from a server's answer.
+class NatSessions {
+ public:
+  NatSessions(const FlowMemory& memory, const ReturnSteering& steering, std::uint16_t worker);
+
+  [[nodiscard]] NatSession& at(std::uint32_t number) const { return sessions_[number]; }
+  [[nodiscard]] std::uint32_t number_of(const NatSession& session) const {
+    return static_cast<std::uint32_t>(&session - sessions_.data());
+  }
+
+  /// A new session of a client's packet towards this backend, with a free source port whose answers
+  /// come back to this worker. Null: `why` says drop_nat_table_full or drop_nat_ports_exhausted.
+  [[nodiscard]] NatSession* open(const Snapshot& snapshot, const Packet& packet,
+                                 const Backend& backend, Verdict& why);
+  /// Forgets a session; its source port is free again.
+  void close(NatSession& session);
+
+  /// Key and hash of a server's answer, and a prefetch of its bucket.
+  [[nodiscard]] std::uint64_t prefetch_return(const Packet& packet) const;
+  /// The session of a server's answer, or null.
+  [[nodiscard]] NatSession* find_return(const Packet& packet);
+  /// The worker that would have the session.
+  [[nodiscard]] std::uint16_t owner_of_return(const Packet& packet) const;
+
+ private:
+  [[nodiscard]] bool claim_port(NatSession& session, const Address& source, Protocol protocol);
+  [[nodiscard]] NatReturnKey return_key(const Packet& packet) const;
+  template <typename Entry>
+  [[nodiscard]] bool insert_return(ConnectionTable<Entry>& table, const NatReturnKey& key,
+                                   std::uint32_t session);
+  template <typename Entry>
+  void erase_return(ConnectionTable<Entry>& table, const NatReturnKey& key);
+
+  std::span<NatSession> sessions_;
+  ConnectionTable<NatReturn4> returns4_;
+  ConnectionTable<NatReturn6> returns6_;
+  std::vector<std::uint32_t> free_;  // numbers given back; reserved at start, never grows beyond
+  std::uint32_t never_used_ = 0;     // all numbers from here on are free too
+  std::uint32_t next_pool_ = 0;      // where the last session found its pool address
+  std::uint64_t seed_ = 0;
+  const ReturnSteering& steering_;
+  std::uint16_t worker_;
+};
+
+}  // namespace sluice::dataplane

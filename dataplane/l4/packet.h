@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/config/snapshot.h"
+#include "core/flow/verdict.h"
+#include "core/net/parse.h"
+
+namespace sluice::dataplane {
+
+/// What the look loop found out about where a packet belongs.
+enum class Role : std::uint8_t {
+  none,        // the verdict is final already
+  flow,        // a client's packet for a listener
+  nat_return,  // a server's packet for a source-pool address
+  echo,        // an echo request to a VIP
+};
+
+/// One packet of a burst: a contiguous frame in a buffer that someone else owns. The pipeline moves
+/// `data` into the headroom when it puts headers in front, and leaves its decision in `verdict` and
+/// `out_port`.
+struct Packet {
+  std::uint8_t* data = nullptr;
+  std::uint16_t length_bytes = 0;
+  std::uint16_t headroom_bytes = 0;  // writable bytes before `data`
+  PortIndex in_port = no_port;
+  PortIndex out_port = no_port;  // for verdicts that send
+  Verdict verdict = Verdict::none;
+  Role role = Role::none;
+  std::uint16_t listener = 0;      // role flow: ListenerId
+  std::uint16_t source_index = 0;  // role nat_return: into Snapshot::sources
+  std::uint16_t to_worker = 0;     // verdict handed_over
+  std::uint64_t table_hash = 0;    // of the flow's or return's key
+  ParsedPacket parsed;
+};
+
+/// Where packets with this verdict go.
+enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
+[[nodiscard]] constexpr Exit exit_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::sent_ipip:
+    case Verdict::sent_l2dsr:
+    case Verdict::sent_nat:
+    case Verdict::sent_nat_return:
+    case Verdict::replied_echo:
+    case Verdict::replied_too_big:
+      return Exit::transmit;
+    case Verdict::passed_to_kernel:
+      return Exit::kernel;
+    case Verdict::handed_over:
+      return Exit::worker;
+    default:
+      return Exit::drop;
+  }
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/config/snapshot.h"
+#include "core/contract/shared_memory.h"
+#include "core/limit/token_bucket.h"
+#include "dataplane/l4/flow_memory.h"
+#include "dataplane/l4/packet.h"
+#include "dataplane/l4/steering.h"
+#include "dataplane/l4/track.h"
+
+namespace sluice::dataplane {
+
+/// The time of one burst.
+struct BurstTime {
+  std::uint64_t now_ns = 0;  // monotonic
+};
+
+/// The packet path of one worker: two loops over a burst. *look* parses, classifies, hashes and
+/// prefetches each packet; *send* tracks, picks and rewrites each. Knows buffers, not ports: the
+/// worker feeds it from DPDK, tests and replay feed it from memory. No allocation, lock or system
+/// call.
+class Pipeline {
+ public:
+  struct Options {
+    std::uint16_t worker = 0;
+    std::uint16_t workers = 1;
+    // By PortIndex: frames to another unicast address are not ours, they only passed by (a bridge
+    // floods); all zero: take every frame.
+    std::vector<MacAddress> port_macs;
+  };
+  Pipeline(const FlowMemory& memory, const ReturnSteering& steering, WorkerCounters& counters,
+           Options options);
+
+  /// Decides every packet of the burst: each leaves with its verdict, its frame rewritten where it
+  /// is to be sent. Verdicts are counted by `count_verdicts`, when it is known whether the port
+  /// took the packet.
+  void process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time);
+
+  void count_verdicts(std::span<const Packet> burst);
+  /// Does the ageing that is due: a full round over the tables takes half a minute, a step a
+  /// fraction of a millisecond. Call it often.
+  void age(const Snapshot& snapshot, BurstTime time);
+
+ private:
+  void look(const Snapshot& snapshot, Packet& packet);
+  void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
+  void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
+  void send_return(const Snapshot& snapshot, Packet& packet);
+  [[nodiscard]] bool is_for_us(const Packet& packet) const;
+
+  Options options_;
+  Tracker tracker_;
+  WorkerCounters& counters_;
+  TokenBucket icmp_errors_;
+  std::uint64_t age_ns_ = 0;  // up to when ageing has been done
+};
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/config/snapshot.h"
+#include "core/contract/shared_memory.h"
+#include "dataplane/l4/flow_memory.h"
+#include "dataplane/l4/nat.h"
+#include "dataplane/l4/packet.h"
+
+namespace sluice::dataplane {
+
+/// Where a client's packet goes.
+struct Choice {
+  const Backend* backend = nullptr;  // null: `verdict` says why
+  NatSession* session = nullptr;     // with forward = nat
+  Verdict verdict = Verdict::none;
+};
+
+/// Remembers which backend each flow is on. One per worker; only that worker's thread calls it.
+class Tracker {
+ public:
+  Tracker(const FlowMemory& memory, const ReturnSteering& steering, std::uint16_t worker,
+          WorkerCounters& counters);
+
+  /// Seconds of the worker's clock; entries are stamped with it.
+  void set_now(FlowTick now);
+
+  /// First step, for the whole burst: hashes the key and starts fetching its bucket.
+  void prefetch(Packet& packet) const;
+  /// Second step: the known backend, or one picked from the service's slots and remembered where
+  /// there is room.
+  [[nodiscard]] Choice choose(const Snapshot& snapshot, const Packet& packet);
+  /// The session of a server's answer; null when this worker does not know it.
+  [[nodiscard]] NatSession* session_of_return(const Packet& packet);
+  [[nodiscard]] std::uint16_t owner_of_return(const Packet& packet) const {
+    return nat_.owner_of_return(packet);
+  }
+
+  /// Frees what has been idle too long in the next `buckets` buckets of each table. A full round
+  /// must take less than half of the clock's range (9 hours).
+  void age(const Snapshot& snapshot, std::size_t buckets);
+  /// Buckets of the larger table: how many `age` has to visit for a full round.
+  [[nodiscard]] std::size_t bucket_count() const { return flows6_.bucket_count(); }
+
+ private:
+  template <typename Entry>
+  [[nodiscard]] Choice choose_in(ConnectionTable<Entry>& table, const Snapshot& snapshot,
+                                 const Packet& packet);
+  [[nodiscard]] Choice known(const Snapshot& snapshot, const Packet& packet, FlowValue& flow);
+  template <typename Entry>
+  void remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
+                const Packet& packet, Choice& choice);
+  [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet);
+  [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
+                                const FlowValue& flow) const;
+  void release(FlowValue& flow);
+
+  ConnectionTable<FlowEntry4> flows4_;
+  ConnectionTable<FlowEntry6> flows6_;
+  NatSessions nat_;
+  WorkerCounters& counters_;
+  FlowsSegment& header_;
+  FlowTick now_ = 0;
+  std::size_t sweep4_ = 0;
+  std::size_t sweep6_ = 0;
+};
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,133 @@
+#include "dataplane/l4/transmit.h"
+
+#include <cstring>
+#include <utility>
+
+#include "core/net/icmp.h"
+#include "core/net/rewrite.h"
+#include "core/net/wire.h"
+
+namespace sluice::dataplane {
+namespace {
+
+std::uint8_t* ip_header(const Packet& packet) { return packet.data + packet.parsed.l3_offset; }
+
+wire::EthernetHeader& ethernet_header(const Packet& packet) {
+  return *reinterpret_cast<wire::EthernetHeader*>(packet.data);
+}
+
+// Makes the frame begin `header_bytes` plus a link header before the IP packet and end with it;
+// VLAN tags and link padding are gone. False when the buffer has no room in front.
+bool reframe(Packet& packet, std::size_t header_bytes) {
+  const std::size_t before = header_bytes + sizeof(wire::EthernetHeader);
+  const std::size_t room = std::size_t{packet.headroom_bytes} + packet.parsed.l3_offset;
+  if (before > room) {
+    packet.verdict = Verdict::drop_no_headroom;
+    return false;
+  }
+  packet.data = ip_header(packet) - before;
+  packet.headroom_bytes = static_cast<std::uint16_t>(room - before);
+  packet.length_bytes = static_cast<std::uint16_t>(before + packet.parsed.ip_length_bytes);
+  packet.parsed.l4_offset =
+      static_cast<std::uint16_t>(packet.parsed.l4_offset - packet.parsed.l3_offset + before);
+  packet.parsed.l3_offset = static_cast<std::uint16_t>(before);
+  return true;
+}
+
+bool outlives_hop(Packet& packet) {
+  if (packet.parsed.ttl > 1) return true;
+  packet.verdict = Verdict::drop_ttl_exceeded;
+  return false;
+}
+
+void send_by(Packet& packet, Verdict verdict, PortIndex port) {
+  packet.verdict = verdict;
+  packet.out_port = port;
+}
+
+// Back to the hop that the packet came from, VLAN tags as they were.
+void turn_around(Packet& packet) {
+  auto& ethernet = ethernet_header(packet);
+  std::swap(ethernet.destination, ethernet.source);
+  packet.out_port = packet.in_port;
+}
+
+}  // namespace
+
+void send_ipip(Packet& packet, const Backend& backend) {
+  const OuterHeader& outer = backend.outer;
+  if (!reframe(packet, outer.length_bytes())) return;
+  outer.write_before(ip_header(packet), packet.parsed.family, packet.parsed.ip_length_bytes,
+                     packet.parsed.traffic_class);
+  backend.link.write(packet.data, outer.family());
+  send_by(packet, Verdict::sent_ipip, backend.out_port);
+}
+
+void send_l2dsr(Packet& packet, const Backend& backend) {
+  // Counted down, or a server that sends the packet back would make it circle for ever.
+  if (!outlives_hop(packet) || !reframe(packet, 0)) return;
+  decrement_ttl(packet.data, packet.parsed);
+  backend.link.write(packet.data, packet.parsed.family);
+  send_by(packet, Verdict::sent_l2dsr, backend.out_port);
+}
+
+void send_nat(Packet& packet, const Backend& backend, const Snapshot& snapshot,
+              NatSession& session) {
+  if (!outlives_hop(packet)) return;
+  const auto& ethernet = ethernet_header(packet);
+  session.client_mac = ethernet.source;
+  session.own_mac = ethernet.destination;
+  session.in_port = packet.in_port;
+  if (!reframe(packet, 0)) return;
+  translate(packet.data, packet.parsed,
+            {.source = snapshot.sources[session.source],
+             .destination = session.server,
+             .source_port = session.source_port,
+             .destination_port = session.server_port});
+  decrement_ttl(packet.data, packet.parsed);
+  backend.link.write(packet.data, packet.parsed.family);
+  send_by(packet, Verdict::sent_nat, backend.out_port);
+}
+
+void send_nat_return(Packet& packet, const Snapshot& snapshot, const NatSession& session) {
+  if (!outlives_hop(packet) || !reframe(packet, 0)) return;
+  const Listener& listener = snapshot.listeners[session.listener];
+  translate(packet.data, packet.parsed,
+            {.source = listener.vip,
+             .destination = session.client,
+             .source_port = listener.port.be(),
+             .destination_port = session.client_port});
+  decrement_ttl(packet.data, packet.parsed);
+  const LinkHeader link{MacAddress{session.client_mac}, MacAddress{session.own_mac}};
+  link.write(packet.data, packet.parsed.family);
+  send_by(packet, Verdict::sent_nat_return, session.in_port);
+}
+
+void reply_echo(Packet& packet) {
+  make_echo_reply(packet.data, packet.parsed);
+  turn_around(packet);
+  packet.verdict = Verdict::replied_echo;
+}
+
+void reply_too_big(Packet& packet, std::uint16_t mtu_bytes, TokenBucket& errors,
+                   std::uint64_t now_ns) {
+  packet.verdict = Verdict::drop_too_big;
+  if (!packet.parsed.dont_fragment || !may_cause_error(packet.parsed)) return;
+  packet.verdict = Verdict::drop_icmp_rate_limited;
+  if (!errors.take(now_ns)) return;
+  const TooBigLayout layout = too_big_layout(packet.parsed);
+  packet.verdict = Verdict::drop_no_headroom;
+  if (packet.headroom_bytes < layout.header_bytes) return;
+  write_too_big(ip_header(packet), packet.parsed, mtu_bytes);
+  // The link header, tags included, moves in front of the new headers.
+  const std::size_t link_bytes = packet.parsed.l3_offset;
+  std::memmove(packet.data - layout.header_bytes, packet.data, link_bytes);
+  packet.data -= layout.header_bytes;
+  packet.headroom_bytes = static_cast<std::uint16_t>(packet.headroom_bytes - layout.header_bytes);
+  packet.length_bytes =
+      static_cast<std::uint16_t>(link_bytes + layout.header_bytes + layout.quoted_bytes);
+  turn_around(packet);
+  packet.verdict = Verdict::replied_too_big;
+}
+
+}  // namespace sluice::dataplane

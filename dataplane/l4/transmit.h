@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/config/snapshot.h"
+#include "core/flow/entry.h"
+#include "core/limit/token_bucket.h"
+#include "dataplane/l4/packet.h"
+
+// The last step: turns the frame into what goes on the wire and sets verdict and out_port.
+
+namespace sluice::dataplane {
+
+/// ICMP errors that one worker sends, so that a flood of big packets is not answered by a flood.
+inline constexpr std::uint64_t icmp_errors_per_second = 1'000;
+
+void send_ipip(Packet& packet, const Backend& backend);
+void send_l2dsr(Packet& packet, const Backend& backend);
+/// Client to server. Notes in the session by which hop the client's packets come, for the way back.
+void send_nat(Packet& packet, const Backend& backend, const Snapshot& snapshot,
+              NatSession& session);
+/// Server to client.
+void send_nat_return(Packet& packet, const Snapshot& snapshot, const NatSession& session);
+void reply_echo(Packet& packet);
+/// Tells the sender which size fits, or drops.
+void reply_too_big(Packet& packet, std::uint16_t mtu_bytes, TokenBucket& errors,
+                   std::uint64_t now_ns);
+
+}  // namespace sluice::dataplane

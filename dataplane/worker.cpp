@@ -1,0 +1,120 @@
+#include "dataplane/worker.h"
+
+#include "dataplane/dpdk/clock.h"
+
+namespace sluice::dataplane {
+namespace {
+
+// A worker looks at the kernel's TAPs once in so many rounds: they carry ARP and routing, not
+// traffic.
+constexpr std::uint32_t tap_rounds = 64;
+
+}  // namespace
+
+Worker::Worker(const Parts& parts)
+    : parts_(parts), outboxes_(parts.ports.size()), kernel_outboxes_(parts.ports.size()) {}
+
+void Worker::run(const std::atomic<bool>& stop) {
+  SnapshotCell::Reader& reader = parts_.cell.reader(parts_.number);
+  std::uint32_t round = 0;
+  while (!stop.load(std::memory_order_relaxed)) {
+    const Snapshot* snapshot = reader.borrow(parts_.cell);
+    ++parts_.counters.polls;
+    poll_ports(snapshot);
+    if (++round % tap_rounds != 0) continue;
+    if (snapshot != nullptr) parts_.pipeline.age(*snapshot, {clock_ns()});
+    if (parts_.number == 0) copy_from_taps();
+  }
+  reader.retire();
+}
+
+void Worker::poll_ports(const Snapshot* snapshot) {
+  const auto workers = static_cast<std::uint16_t>(parts_.hand_overs.size());
+  for (PortPair& pair : parts_.ports) {
+    for (std::uint16_t queue = parts_.number; queue < pair.port.queues();
+         queue = static_cast<std::uint16_t>(queue + workers)) {
+      const std::uint16_t count = pair.port.receive(queue, buffers_, packets_);
+      if (count == 0) continue;
+      if (snapshot != nullptr)
+        process(*snapshot, count);
+      else
+        release(std::span(buffers_).first(count));
+    }
+  }
+  if (workers == 1 || snapshot == nullptr) return;
+  const std::uint16_t count = parts_.hand_overs[parts_.number].take(buffers_, packets_);
+  if (count > 0) process(*snapshot, count);
+}
+
+void Worker::process(const Snapshot& snapshot, std::uint16_t count) {
+  const std::span<Packet> burst = std::span(packets_).first(count);
+  parts_.pipeline.process(snapshot, burst, {clock_ns()});
+  for (std::uint16_t i = 0; i < count; ++i) dispatch(i);
+  for (std::size_t i = 0; i < outboxes_.size(); ++i) {
+    if (outboxes_[i].count > 0) flush(outboxes_[i], parts_.ports[i].port);
+    if (kernel_outboxes_[i].count > 0) flush(kernel_outboxes_[i], *parts_.ports[i].kernel_tap);
+  }
+  parts_.pipeline.count_verdicts(burst);
+}
+
+void Worker::dispatch(std::uint16_t index) {
+  Packet& packet = packets_[index];
+  Buffer* buffer = buffers_[index];
+  switch (exit_of(packet.verdict)) {
+    case Exit::transmit: {
+      if (packet.out_port >= outboxes_.size()) {
+        packet.verdict = Verdict::drop_no_path;
+        break;
+      }
+      set_frame(*buffer, packet);
+      Outbox& outbox = outboxes_[packet.out_port];
+      outbox.packets[outbox.count] = index;
+      outbox.buffers[outbox.count++] = buffer;
+      return;
+    }
+    case Exit::kernel:
+      pass_to_kernel(index);
+      return;
+    case Exit::worker:
+      if (parts_.hand_overs[packet.to_worker].put(*buffer, packet.in_port)) return;
+      packet.verdict = Verdict::drop_hand_over_full;
+      break;
+    case Exit::drop:
+      break;
+  }
+  release({&buffer, 1});
+}
+
+// Ports that the kernel shares have given it its copy already, or keep such packets from us.
+void Worker::pass_to_kernel(std::uint16_t index) {
+  const Packet& packet = packets_[index];
+  if (packet.in_port >= parts_.ports.size() || !parts_.ports[packet.in_port].kernel_tap) {
+    release({&buffers_[index], 1});
+    return;
+  }
+  Outbox& outbox = kernel_outboxes_[packet.in_port];
+  outbox.packets[outbox.count] = index;
+  outbox.buffers[outbox.count++] = buffers_[index];
+}
+
+void Worker::flush(Outbox& outbox, Port& port) {
+  const std::span<Buffer* const> all(outbox.buffers.data(), outbox.count);
+  const std::uint16_t sent = port.transmit(parts_.number, all);
+  for (std::size_t i = sent; i < outbox.count; ++i)
+    packets_[outbox.packets[i]].verdict = Verdict::drop_tx_full;
+  release(all.subspan(sent));
+  outbox.count = 0;
+}
+
+// What the kernel sends by its view of a port goes out as it is.
+void Worker::copy_from_taps() {
+  for (PortPair& pair : parts_.ports) {
+    if (!pair.kernel_tap) continue;
+    const std::uint16_t count = pair.kernel_tap->receive(0, buffers_, packets_);
+    const std::uint16_t sent =
+        count == 0 ? count : pair.port.transmit(parts_.number, std::span(buffers_).first(count));
+    release(std::span(buffers_).first(count).subspan(sent));
+  }
+}
+
+}  // namespace sluice::dataplane
