@@ -34,3 +34,44 @@ enum {
   STEER_RULES_MAX = 65536,
   STEER_QUEUES_MAX = 64,
 };
+
+/* decap: the four directions of a tunnel, then why a packet that looks like a tunnel's was left to
+ * the kernel or dropped. Indexes of the per-CPU counters; bpf/decap.cpp has their names. */
+enum decap_counter {
+  DECAP_4IN4,
+  DECAP_6IN4,
+  DECAP_4IN6,
+  DECAP_6IN6,
+  DECAP_PASSED_NOT_VIP,
+  DECAP_PASSED_SOURCE,
+  DECAP_PASSED_FRAGMENT,
+  DECAP_PASSED_OPTIONS,
+  DECAP_PASSED_MALFORMED,
+  DECAP_PASSED_NOT_HOST,
+  DECAP_DROPPED_ECN,
+  DECAP_DROPPED_UNABLE,
+  DECAP_COUNTERS,
+};
+
+struct decap_vip_key {
+  __u8 address[16];
+};
+
+/* A longest-prefix-match key. The family comes first, so that ::/0 holds no IPv4 address. */
+struct decap_source_key {
+  __u32 prefix_bits; /* 8 for the family, then IPv4 counts from bit 96 of the address */
+  __u8 family;       /* 4 or 6 */
+  __u8 address[16];
+  __u8 zero[3];
+};
+
+struct decap_settings {
+  __u8 sources_limited; /* only outer sources in decap_sources may send us tunnels */
+  __u8 change_family;   /* this kernel (before 6.3) has no BPF_F_ADJ_ROOM_DECAP_L3_* */
+  __u8 made_qdisc;      /* attaching made the clsact qdisc, so detaching removes it */
+};
+
+enum {
+  DECAP_VIPS_MAX = 4096,
+  DECAP_SOURCES_MAX = 1024,
+};

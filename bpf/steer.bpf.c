@@ -63,9 +63,8 @@ struct {
   __type(value, __u64);
 } steer_counters SEC(".maps");
 
-struct {
-  __uint(xsk_prog_version, 1);
-} xsk_prog_metadata SEC("xdp_metadata");
+/* By this variable libxdp, inside DPDK's driver, knows a program whose xsks_map it may fill. */
+__uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
 struct vlan_tag {
   __be16 control;
@@ -92,8 +91,9 @@ static __always_inline void count(__u32 which) {
   if (counter) ++*counter;
 }
 
-/* Reads the destination port or the ICMP type. */
-static __always_inline int read_layer4(struct packet* packet, void* at, void* end) {
+/* Reads the destination port or the ICMP type; `icmp` is the protocol number of the family's ICMP.
+ */
+static __always_inline int read_layer4(struct packet* packet, void* at, void* end, __u8 icmp) {
   __be16* ports = at;
   __u8* type = at;
 
@@ -105,6 +105,7 @@ static __always_inline int read_layer4(struct packet* packet, void* at, void* en
       break;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
+      if (packet->service.protocol != icmp) return 0;
       if ((void*)(type + 1) > end) return -1;
       packet->icmp_type = *type;
       break;
@@ -127,7 +128,7 @@ static __always_inline int read_ipv4(struct packet* packet, void* at, void* end)
     packet->is_fragment = 1;
     return 0;
   }
-  return read_layer4(packet, at + ip->ihl * 4, end);
+  return read_layer4(packet, at + ip->ihl * 4, end, IPPROTO_ICMP);
 }
 
 static __always_inline int read_ipv6(struct packet* packet, void* at, void* end) {
@@ -157,7 +158,7 @@ static __always_inline int read_ipv6(struct packet* packet, void* at, void* end)
     next = extension->next;
   }
   packet->service.protocol = next;
-  return read_layer4(packet, at, end);
+  return read_layer4(packet, at, end, IPPROTO_ICMPV6);
 }
 
 static __always_inline int read_packet(struct packet* packet, struct xdp_md* context) {

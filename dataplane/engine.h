@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "bpf/loader.h"
+#include "bpf/steering.h"
 #include "core/config/config.h"
 #include "core/config/snapshot.h"
 #include "core/result.h"

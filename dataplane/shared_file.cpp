@@ -24,9 +24,14 @@ std::expected<SharedFile, Error> SharedFile::create(const std::string& path,
   const std::string temporary = out.temporary_path();
   const int file = open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
   if (file < 0) return failure("cannot make a shared file", temporary);
-  if (ftruncate(file, static_cast<off_t>(size_bytes)) != 0) {
+  // Reserved now: on a file system that fills up later, the first touch of a hole would be a
+  // SIGBUS.
+  if (const int error = posix_fallocate(file, 0, static_cast<off_t>(size_bytes)); error != 0) {
     close(file);
-    return failure("cannot size a shared file", temporary);
+    unlink(temporary.c_str());
+    errno = error;
+    return failure("cannot reserve " + std::to_string(size_bytes >> 20) + " MiB for a shared file",
+                   temporary);
   }
   void* memory = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   close(file);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
@@ -113,9 +114,19 @@ class ListenerNumbers {
   std::vector<std::size_t> free_;
 };
 
+// Marks the known addresses that this configuration still has, so that none of their indexes is
+// given to a new address.
+std::vector<bool> keep_sources(const std::vector<Address>& sources, const Config& config) {
+  std::set<Address> wanted;
+  for (const ServiceConfig& service : config.services)
+    wanted.insert(service.source_pool.begin(), service.source_pool.end());
+  std::vector<bool> claimed;
+  for (const Address& source : sources) claimed.push_back(wanted.contains(source));
+  return claimed;
+}
+
 std::uint16_t claim_source(std::vector<Address>& sources, const Address& address,
                            std::vector<bool>& claimed) {
-  claimed.resize(std::max(claimed.size(), sources.size()));
   std::size_t index = 0;
   while (index < sources.size() && sources[index] != address) ++index;
   if (index == sources.size() && sources.size() >= source_addresses_max) {
@@ -266,7 +277,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
   const Lookups lookups(config, health, paths);
   BackendNumbers backend_numbers(out, previous);
   ListenerNumbers listener_numbers(out, previous);
-  std::vector<bool> claimed_sources;
+  std::vector<bool> claimed_sources = keep_sources(out.sources, config);
 
   for (const ServiceConfig& wanted : config.services) {
     Service service;

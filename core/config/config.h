@@ -51,16 +51,18 @@ struct Spelling<Protocol> {
   static constexpr std::string_view names[] = {"tcp", "udp"};
 };
 
-/// The enumerator's place in its spelling list; Protocol's values are IANA numbers, so it has its
-/// own.
+/// The enumerator's place in its spelling list, or a number beyond it for a value that is none (a
+/// decoder hands over whatever it was sent). Protocol's values are IANA numbers, so it has its own.
 template <typename Enum>
 [[nodiscard]] constexpr std::size_t spelling_index(Enum value) {
-  if constexpr (std::is_same_v<Enum, Protocol>) return value == Protocol::tcp ? 0 : 1;
+  if constexpr (std::is_same_v<Enum, Protocol>)
+    return value == Protocol::tcp ? 0 : value == Protocol::udp ? 1 : 2;
   return static_cast<std::size_t>(value);
 }
 template <typename Enum>
 [[nodiscard]] constexpr std::string_view spell(Enum value) {
-  return Spelling<Enum>::names[spelling_index(value)];
+  const std::size_t index = spelling_index(value);
+  return index < std::size(Spelling<Enum>::names) ? Spelling<Enum>::names[index] : "?";
 }
 template <typename Enum>
 [[nodiscard]] constexpr std::optional<Enum> parse_spelling(std::string_view text) {

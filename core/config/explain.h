@@ -23,12 +23,12 @@ struct Explanation {
   std::optional<BackendId> backend;  // none: nothing to send to
   std::string backend_name;
   std::optional<Path> path;
-  std::string encapsulation;         // "IPv4 10.0.1.1 -> 10.0.1.11, protocol 4 (ipip)"
+  std::string encapsulation;         // "IPv4 10.0.1.1 -> 10.0.1.11, protocol 4"
   std::vector<std::string> reasons;  // the steps, one sentence each
 };
 
-/// `entry` is what the flow table holds for this tuple, if anything (core/flow/view reads it from a
-/// live data plane).
+/// `entry` is what the flow table holds for this tuple, if anything (core/contract/shared_view
+/// reads it from a live data plane).
 [[nodiscard]] Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple,
                                   std::optional<Target> entry);
 

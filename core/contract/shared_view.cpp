@@ -22,7 +22,8 @@ std::optional<CountersView> CountersView::open(std::span<const std::uint8_t> mem
   out.memory_ = memory;
   if (out.segment_->magic != shared_memory_magic || out.segment_->version != shared_memory_version)
     return std::nullopt;
-  if (out.segment_->workers > 64 || memory.size() < worker_counters_offset(out.segment_->workers))
+  out.workers_ = out.segment_->workers;
+  if (out.workers_ > 64 || memory.size() < worker_counters_offset(out.workers_))
     return std::nullopt;
   return out;
 }

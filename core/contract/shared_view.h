@@ -30,7 +30,7 @@ class CountersView {
   /// Nothing when magic, version or size do not fit.
   [[nodiscard]] static std::optional<CountersView> open(std::span<const std::uint8_t> memory);
 
-  [[nodiscard]] std::uint32_t workers() const { return segment_->workers; }
+  [[nodiscard]] std::uint32_t workers() const { return workers_; }
   [[nodiscard]] std::uint32_t pid() const { return segment_->pid; }
   [[nodiscard]] std::uint64_t boot_id() const { return segment_->boot_id; }
   [[nodiscard]] const WorkerCounters& worker(std::uint32_t index) const;
@@ -49,6 +49,7 @@ class CountersView {
 
  private:
   const CountersSegment* segment_ = nullptr;
+  std::uint32_t workers_ = 0;  // as checked in `open`: the file may change under us
   std::span<const std::uint8_t> memory_;
 };
 

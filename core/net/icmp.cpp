@@ -91,6 +91,11 @@ void make_echo_reply(std::uint8_t* frame, const ParsedPacket& packet) {
   change.replace(before, Be16{{ip.ttl, ip.protocol}});
   ip.checksum = change.apply(ip.checksum);
   set_type(icmp, wire::icmp_echo_reply);
+  // An ICMP message of nothing but zeros is the one whose checksum cannot be adjusted: its right
+  // checksum is 0xffff, and the update ends at one's complement's other zero.
+  if (icmp.checksum.raw() != 0) return;
+  const std::size_t header_bytes = std::size_t{packet.l4_offset} - packet.l3_offset;
+  icmp.checksum = checksum_of({frame + packet.l4_offset, packet.ip_length_bytes - header_bytes});
 }
 
 TooBigLayout too_big_layout(const ParsedPacket& packet) {

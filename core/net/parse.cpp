@@ -133,7 +133,7 @@ Verdict skip_extensions(Cursor& cursor, ParsedPacket& out, bool& later_fragment)
         if (fragment == nullptr) return Verdict::drop_truncated;
         // RFC 6946: an atomic fragment (offset 0, no more) is a whole packet.
         const std::uint16_t offset_flags = fragment->offset_flags.host();
-        out.is_fragment = (offset_flags & 0xfff9) != 0;
+        out.is_fragment = out.is_fragment || (offset_flags & 0xfff9) != 0;
         out.ip_protocol = fragment->next_header;
         later_fragment = offset_flags >> 3 != 0;
         if (later_fragment) return Verdict::none;

@@ -1,6 +1,7 @@
 #include "dataplane/dpdk/buffer_pool.h"
 
 #include <algorithm>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
@@ -12,7 +13,9 @@ namespace {
 constexpr std::uint16_t headroom_bytes =
     RTE_PKTMBUF_HEADROOM;  // 128: an outer IPv6 and a link header need 54
 constexpr std::uint16_t data_room_bytes = 2048 + headroom_bytes;
-constexpr std::uint32_t bytes_per_buffer = data_room_bytes + sizeof(rte_mbuf) + 64;
+constexpr std::uint32_t element_bytes = data_room_bytes + sizeof(rte_mbuf) + 64;
+constexpr std::uint32_t page_bytes = 4096;
+static_assert(element_bytes <= page_bytes);
 constexpr std::uint32_t buffers_max = 1U << 20;
 constexpr unsigned cache_buffers = 256;
 
@@ -45,6 +48,8 @@ void release(std::span<Buffer* const> buffers) {
 
 std::expected<BufferPool, Error> BufferPool::create(std::uint32_t memory_mib) {
   const std::uint64_t bytes = (std::uint64_t{memory_mib} << 20) * 3 / 4;
+  // DPDK lets no buffer cross a page, so an ordinary one holds a single buffer.
+  const std::uint32_t bytes_per_buffer = rte_eal_has_hugepages() != 0 ? element_bytes : page_bytes;
   const auto buffers = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(bytes / bytes_per_buffer, buffers_max) - 1);
   rte_mempool* pool = rte_pktmbuf_pool_create("packets", buffers, cache_buffers, 0, data_room_bytes,

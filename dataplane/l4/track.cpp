@@ -1,13 +1,10 @@
 #include "dataplane/l4/track.h"
 
+#include "core/flow/idle.h"
 #include "core/net/wire.h"
 
 namespace sluice::dataplane {
 namespace {
-
-// Seconds without a packet after which a TCP flow outside the established state is forgotten.
-constexpr std::uint16_t opening_timeout_seconds = 60;
-constexpr std::uint16_t closing_timeout_seconds = 60;
 
 FlowKey key_of(const Packet& packet) {
   return {packet.parsed.source, packet.parsed.source_port, packet.listener};
@@ -186,22 +183,10 @@ bool Tracker::is_expired(const Snapshot& snapshot, std::uint16_t listener,
     state = session.state;
     last_seen = session.last_seen;
   }
+  if (listener >= snapshot.listeners.size() || !snapshot.listeners[listener].in_use) return true;
+  const Service& service = snapshot.services[snapshot.listeners[listener].service];
   const auto idle_seconds = static_cast<FlowTick>(now_ - last_seen);
-  switch (state) {
-    case FlowState::opening:
-      return idle_seconds > opening_timeout_seconds;
-    case FlowState::closing:
-      return idle_seconds > closing_timeout_seconds;
-    case FlowState::established: {
-      if (listener >= snapshot.listeners.size() || !snapshot.listeners[listener].in_use)
-        return true;
-      const Service& service = snapshot.services[snapshot.listeners[listener].service];
-      return idle_seconds > service.idle_timeout_seconds;
-    }
-    case FlowState::empty:
-      break;
-  }
-  return true;
+  return is_idle_too_long(state, idle_seconds, service.idle_timeout_seconds);
 }
 
 void Tracker::release(FlowValue& flow) {

@@ -118,10 +118,10 @@ void reply_too_big(Packet& packet, std::uint16_t mtu_bytes, TokenBucket& errors,
   const TooBigLayout layout = too_big_layout(packet.parsed);
   packet.verdict = Verdict::drop_no_headroom;
   if (packet.headroom_bytes < layout.header_bytes) return;
-  write_too_big(ip_header(packet), packet.parsed, mtu_bytes);
-  // The link header, tags included, moves in front of the new headers.
+  // The link header, tags included, moves first: the new headers go where it was.
   const std::size_t link_bytes = packet.parsed.l3_offset;
   std::memmove(packet.data - layout.header_bytes, packet.data, link_bytes);
+  write_too_big(ip_header(packet), packet.parsed, mtu_bytes);
   packet.data -= layout.header_bytes;
   packet.headroom_bytes = static_cast<std::uint16_t>(packet.headroom_bytes - layout.header_bytes);
   packet.length_bytes =

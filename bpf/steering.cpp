@@ -1,12 +1,10 @@
-#include "bpf/loader.h"
+#include "bpf/steering.h"
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <linux/if_link.h>
 #include <map>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "bpf/kernel.h"
 #include "bpf/maps.h"
 
 // Generated C; its style is not ours.
@@ -31,12 +30,6 @@ namespace {
 using ServiceBytes = std::array<std::uint8_t, sizeof(steer_service_key)>;
 using AddressBytes = std::array<std::uint8_t, sizeof(steer_address_key)>;
 
-std::unexpected<Error> failure(const std::string& what, int error, std::string where,
-                               std::string remedy) {
-  return std::unexpected(Error{what + ": " + std::strerror(error < 0 ? -error : error),
-                               std::move(where), std::move(remedy)});
-}
-
 std::string remedy_for_attaching(int error) {
   switch (-error) {
     case EBUSY:
@@ -52,10 +45,6 @@ std::string remedy_for_attaching(int error) {
     default:
       return "use driver = \"af_packet\" if this interface cannot do XDP";
   }
-}
-
-int quiet(libbpf_print_level level, const char* format, va_list arguments) {
-  return level == LIBBPF_WARN ? std::vfprintf(stderr, format, arguments) : 0;
 }
 
 ServiceBytes bytes_of(const SteeringRules::Service& service) {
@@ -114,7 +103,7 @@ std::expected<Steering, Error> Steering::attach(std::string_view interface_name)
   const unsigned index = if_nametoindex(program->interface_name.c_str());
   if (index == 0)
     return failure("no such interface", errno, where, "write its name as `ip link` shows it");
-  libbpf_set_print(quiet);
+  let_libbpf_warn(true);
   program->skeleton = steer_bpf::open_and_load();
   if (program->skeleton == nullptr)
     return failure("the kernel refuses the steering program", errno, where,
@@ -159,18 +148,10 @@ std::expected<void, Error> Steering::set_rules(const SteeringRules& rules) {
 std::string_view Steering::mode() const { return program_->mode; }
 
 Steering::Counters Steering::counters() const {
-  const int cpus = std::max(libbpf_num_possible_cpus(), 1);
-  const auto sum = [&](std::uint32_t which) {
-    std::vector<std::uint64_t> values(static_cast<std::size_t>(cpus));
-    std::uint64_t total = 0;
-    if (bpf_map_lookup_elem(bpf_map__fd(program_->skeleton->maps.steer_counters), &which,
-                            values.data()) == 0)
-      for (const std::uint64_t value : values) total += value;
-    return total;
-  };
-  return {.steered = sum(STEER_STEERED),
-          .passed = sum(STEER_PASSED),
-          .truncated = sum(STEER_TRUNCATED)};
+  const int map = bpf_map__fd(program_->skeleton->maps.steer_counters);
+  return {.steered = sum_over_cpus(map, STEER_STEERED),
+          .passed = sum_over_cpus(map, STEER_PASSED),
+          .truncated = sum_over_cpus(map, STEER_TRUNCATED)};
 }
 
 }  // namespace sluice::bpf

@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+"""What the pipeline sent for the golden packets, judged by scapy and by tshark.
+
+Usage: check_wire.py GOLDEN_TEST    the test program; exit status 77 when scapy or tshark is missing
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SKIPPED = 77
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def with_status(status, protocols):
+    return '(' + ' or '.join(f'{each}.checksum.status == "{status}"' for each in protocols) + ')'
+
+
+# An ICMP error quotes the beginning of a packet: the checksum of the whole one is not to be expected.
+QUOTES = '(icmp.type == 3 or icmpv6.type == 2)'
+BAD = (with_status('Bad', ('ip', 'icmp', 'icmpv6')) + f' or (not {QUOTES} and ' +
+       with_status('Bad', ('tcp', 'udp')) + ')')
+GOOD = with_status('Good', ('ip', 'tcp', 'udp', 'icmp', 'icmpv6'))
+VALIDATE = [word for each in ('ip', 'tcp', 'udp')
+            for word in ('-o', f'{each}.check_checksum:TRUE')]
+
+try:
+    import scapy.layers.inet6  # noqa: F401  teaches Ether what is above it, IPv4 too
+    from scapy.layers.l2 import Ether
+    from scapy.utils import rdpcap, wrpcap
+except ImportError:
+    print('scapy is not installed: apt-get install python3-scapy')
+    sys.exit(SKIPPED)
+
+
+def tshark(pcap, display_filter):
+    """One line for each packet that the filter shows."""
+    run = subprocess.run(['tshark', '-n', '-r', str(pcap), *VALIDATE, '-Y', display_filter],
+                         capture_output=True, text=True, timeout=60)
+    if run.returncode != 0:
+        sys.exit(f'tshark failed on {pcap}: {run.stderr}')
+    return run.stdout.splitlines()
+
+
+def recomputed(packet):
+    """The packet with every checksum filled in anew by scapy."""
+    fresh = Ether(bytes(packet))
+    layer = fresh
+    while layer:
+        for field in ('chksum', 'cksum'):
+            # A UDP checksum of zero over IPv4 means that there is none.
+            if field in layer.fields and not (layer.name == 'UDP' and layer.chksum == 0):
+                delattr(layer, field)
+        # What an ICMP error quotes is cut off, so its checksums cannot be computed.
+        layer = None if layer.name in ('ICMP', 'ICMPv6 Packet Too Big') else layer.payload
+    return bytes(fresh)
+
+
+def check_packets(packets, pcap):
+    """The complaints about these packets, which go to tshark in this file."""
+    wrpcap(str(pcap), packets)
+    complaints = [f'scapy computes another checksum: {packet.summary()}'
+                  for packet in packets if recomputed(packet) != bytes(packet)]
+    complaints += [f'tshark finds a bad checksum: {line}' for line in tshark(pcap, BAD)]
+    looked_at = len(tshark(pcap, GOOD))
+    if looked_at != len(packets):
+        complaints.append(f'tshark checked {looked_at} of {len(packets)} packets')
+    return complaints
+
+
+def check_the_checker(packets, pcap):
+    """Damages each packet's last byte: both judges must see it, or their praise means nothing."""
+    damaged = [Ether(bytes(packet)[:-1] + bytes([bytes(packet)[-1] ^ 1])) for packet in packets]
+    wrpcap(str(pcap), damaged)
+    found = len(tshark(pcap, BAD))
+    by_scapy = sum(recomputed(packet) != bytes(packet) for packet in damaged)
+    if found == len(packets) == by_scapy:
+        return []
+    return [f'of {len(packets)} damaged packets tshark found {found} and scapy {by_scapy}']
+
+
+def sent_packets(golden_test, folder):
+    """What the pipeline sends for all golden packets, by the name of the file."""
+    environment = {**os.environ, 'GOLDEN_OUT': folder, 'GOLDEN_PACKETS': str(HERE / 'packets')}
+    environment.pop('GTEST_OUTPUT', None)
+    subprocess.run([golden_test, '--gtest_brief=1'], env=environment, timeout=60)
+    return {pcap.stem: list(rdpcap(str(pcap))) for pcap in sorted(pathlib.Path(folder).glob('*.pcap'))
+            if pcap.stat().st_size > 24}  # no more than its header: nothing was to be sent
+
+
+def main():
+    if shutil.which('tshark') is None:
+        print('tshark is not installed: apt-get install tshark')
+        return SKIPPED
+    complaints = []
+    if subprocess.run([sys.executable, HERE / 'make_golden.py', '--check']).returncode != 0:
+        complaints.append('packets/*.txt is not what make_golden.py writes')
+    with tempfile.TemporaryDirectory(prefix='golden-') as folder:
+        sent = sent_packets(sys.argv[1], folder)
+        packets = [packet for each in sent.values() for packet in each]
+        complaints += check_packets(packets, pathlib.Path(folder) / 'all.pcap')
+        complaints += check_the_checker(sent['nat_4_tcp'], pathlib.Path(folder) / 'damaged.pcap')
+    print('\n'.join(complaints) or f'{len(packets)} packets, every checksum right')
+    return 1 if complaints else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,303 @@
+#!/usr/bin/python3
+"""Writes the golden packets: what comes in and what must go out, built layer by layer by scapy.
+
+Usage: make_golden.py            writes packets/*.txt beside this script
+       make_golden.py --check    compares instead; exit status 1 when a file differs
+
+Nothing of Sluice is used here: the expectations are a second implementation, in the words of the protocols.
+"""
+
+import ipaddress
+import pathlib
+import sys
+
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import (ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6,
+                                IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN)
+from scapy.layers.l2 import Dot1Q, Ether
+from scapy.packet import Raw
+
+CLIENT_MAC = '02:00:00:00:00:01'  # the hop that clients come from
+OWN_MAC = '02:00:00:00:00:02'
+BACKEND_MAC = '02:00:00:00:01:01'
+CLIENT = {4: '198.51.100.7', 6: '2001:db8:c::7'}
+VIP = {4: '203.0.113.10', 6: '2001:db8::10'}
+BACKEND = {4: '10.0.1.1', 6: '2001:db8:1::1'}
+BALANCER = {4: '10.0.1.254', 6: '2001:db8:1::fe'}
+POOL = {4: '10.0.1.253', 6: '2001:db8:1::fd'}
+CLIENT_PORT = 40000
+RIG_SEED = 0x5eed  # of the test worker's hash
+MASK64 = (1 << 64) - 1
+
+
+class Service:
+    """One service with one backend, and the packets sent to it in order."""
+
+    def __init__(self, name, forward, vip=4, backend=4, protocol='tcp', mtu=1500):
+        self.name, self.forward, self.vip, self.backend = name, forward, vip, backend
+        self.protocol, self.mtu = protocol, mtu
+        self.lines = []
+
+    def packet(self, name, before, verdict, after=None):
+        """`after`: the frame that must leave; nothing for packets that are not sent."""
+        before = Ether(bytes(before))
+        self.lines += ['', f'packet {name}', f'# {before.summary()}', f'in {bytes(before).hex()}',
+                       f'verdict {verdict}']
+        if after is not None:
+            after = Ether(bytes(after))
+            self.lines += [f'# {after.summary()}', f'out {bytes(after).hex()}']
+
+    def text(self):
+        head = ['# Made by make_golden.py: change it there.',
+                f'service forward={self.forward} vip=ipv{self.vip} backend=ipv{self.backend} '
+                f'protocol={self.protocol} mtu={self.mtu}']
+        return '\n'.join(head + self.lines) + '\n'
+
+
+def network(version, source, destination, ttl=64, **more):
+    if version == 4:
+        more = {'flags': 'DF', 'id': 0x1234, **more}
+        return IP(src=source, dst=destination, ttl=ttl, **more)
+    more.pop('options', None)
+    traffic_class = more.pop('tos', 0)
+    return IPv6(src=source, dst=destination, hlim=ttl, tc=traffic_class, fl=0xbeef)
+
+
+def transport(protocol, source_port, destination_port, **more):
+    if protocol == 'tcp':
+        return TCP(sport=source_port, dport=destination_port, seq=1000, ack=2000,
+                   **{'flags': 'PA', **more})
+    return UDP(sport=source_port, dport=destination_port, **more)
+
+
+def from_client():
+    return Ether(src=CLIENT_MAC, dst=OWN_MAC)
+
+
+def to_backend():
+    return Ether(src=OWN_MAC, dst=BACKEND_MAC)
+
+
+def request(service, data=b'hello', ttl=64, **more):
+    """The IP packet of a client."""
+    return (network(service.vip, CLIENT[service.vip], VIP[service.vip], ttl, **more) /
+            transport(service.protocol, CLIENT_PORT, 80) / Raw(data))
+
+
+def tunnel(service, inner, traffic_class=0):
+    version = 4 if inner.version == 4 else 6
+    protocol = 4 if version == 4 else 41
+    if service.backend == 4:
+        outer = IP(src=BALANCER[4], dst=BACKEND[4], ttl=64, id=0, flags='DF', proto=protocol,
+                   tos=traffic_class)
+    else:
+        outer = IPv6(src=BALANCER[6], dst=BACKEND[6], hlim=64, fl=0, nh=protocol, tc=traffic_class)
+    return to_backend() / outer / Raw(bytes(inner))
+
+
+def ipip(vip, backend, protocol):
+    service = Service(f'ipip_{vip}_in_{backend}_{protocol}', 'ipip', vip, backend, protocol)
+    plain = request(service)
+    service.packet('plain', from_client() / plain, 'sent_ipip', tunnel(service, plain))
+    marked = request(service, tos=0xb9)  # EF and ECN 01
+    service.packet('traffic class is copied', from_client() / marked, 'sent_ipip',
+                   tunnel(service, marked, 0xb9))
+    last_hop = request(service, ttl=1)
+    service.packet('inner ttl is left alone', from_client() / last_hop, 'sent_ipip',
+                   tunnel(service, last_hop))
+    service.packet('vlan tag and padding are gone',
+                   bytes(from_client() / Dot1Q(vlan=100) / plain) + b'\0' * 6, 'sent_ipip',
+                   tunnel(service, plain))
+    tags = Ether(src=CLIENT_MAC, dst=OWN_MAC, type=0x88a8) / Dot1Q(vlan=7) / Dot1Q(vlan=8)
+    service.packet('two vlan tags are gone', tags / plain, 'sent_ipip', tunnel(service, plain))
+    room = service.mtu - (20 if backend == 4 else 40)
+    largest = request(service, b'x' * (room - len(request(service, b''))))
+    service.packet('the largest that fits', from_client() / largest, 'sent_ipip',
+                   tunnel(service, largest))
+    too_big = request(service, b'x' * (room + 1 - len(request(service, b''))))
+    service.packet('one byte more', from_client() / too_big, 'replied_too_big',
+                   too_big_reply(service, too_big, room))
+    return service
+
+
+def too_big_reply(service, packet, mtu):
+    back = Ether(src=OWN_MAC, dst=CLIENT_MAC)
+    if service.vip == 4:
+        quoted = bytes(packet)[:576 - 28]
+        return (back / IP(src=VIP[4], dst=CLIENT[4], ttl=64, id=0, flags='DF') /
+                ICMP(type=3, code=4, nexthopmtu=mtu) / Raw(quoted))
+    quoted = bytes(packet)[:1280 - 48]
+    return (back / IPv6(src=VIP[6], dst=CLIENT[6], hlim=64) / ICMPv6PacketTooBig(mtu=mtu) /
+            Raw(quoted))
+
+
+def ipip_headers():
+    """Options and extension headers travel inside the tunnel as they are."""
+    v4 = Service('ipip_options', 'ipip')
+    options = request(v4, options=b'\x94\x04\x00\x00')  # router alert
+    v4.packet('ipv4 options', from_client() / options, 'sent_ipip', tunnel(v4, options))
+    v6 = Service('ipip_extensions', 'ipip', 6, 6)
+    extended = (network(6, CLIENT[6], VIP[6]) / IPv6ExtHdrDestOpt(options=[PadN(optdata=b'\0' * 4)]) /
+                transport('tcp', CLIENT_PORT, 80))
+    v6.packet('destination options', from_client() / extended, 'sent_ipip', tunnel(v6, extended))
+    atomic = (network(6, CLIENT[6], VIP[6]) / IPv6ExtHdrFragment(offset=0, m=0, id=5) /
+              transport('tcp', CLIENT_PORT, 80))
+    v6.packet('atomic fragment', from_client() / atomic, 'sent_ipip', tunnel(v6, atomic))
+    return [v4, v6]
+
+
+def l2dsr(version, protocol):
+    service = Service(f'l2dsr_{version}_{protocol}', 'l2dsr', version, version, protocol)
+    service.packet('plain', from_client() / request(service), 'sent_l2dsr',
+                   to_backend() / request(service, ttl=63))
+    service.packet('vlan tag is gone', from_client() / Dot1Q(vlan=100) / request(service),
+                   'sent_l2dsr', to_backend() / request(service, ttl=63))
+    service.packet('at the end of its life', from_client() / request(service, ttl=1),
+                   'drop_ttl_exceeded')
+    if (version, protocol) == (4, 'udp'):
+        bare = request(service)
+        bare[UDP].chksum = 0
+        after = request(service, ttl=63)
+        after[UDP].chksum = 0
+        service.packet('no udp checksum', from_client() / bare, 'sent_l2dsr', to_backend() / after)
+    return service
+
+
+def mix64(value):
+    value ^= value >> 33
+    value = value * 0xff51afd7ed558ccd & MASK64
+    value ^= value >> 33
+    value = value * 0xc4ceb9fe1a85ec53 & MASK64
+    return value ^ value >> 33
+
+
+def as_loaded(data):
+    return int.from_bytes(data, 'little')
+
+
+def flow_hash(source, destination, source_port, destination_port, protocol, seed):
+    source, destination = (ipaddress.ip_address(each).packed for each in (source, destination))
+    ports = as_loaded(source_port.to_bytes(2, 'big') + destination_port.to_bytes(2, 'big'))
+    value = seed ^ (ports << 8 | protocol)
+    if len(source) == 4:
+        return mix64(mix64(value) ^ (as_loaded(source) << 32 | as_loaded(destination)))
+    for word in (source[:8], source[8:], destination[:8], destination[8:]):
+        value = mix64(value) ^ as_loaded(word)
+    return mix64(value)
+
+
+def nat_port(version, protocol):
+    """The source port of a first flow: 1024 and up, where the flow's hash says."""
+    number = 6 if protocol == 'tcp' else 17
+    return 1024 + flow_hash(CLIENT[version], BACKEND[version], CLIENT_PORT, 80, number,
+                            RIG_SEED) % (65536 - 1024)
+
+
+def nat(version, protocol):
+    service = Service(f'nat_{version}_{protocol}', 'nat', version, version, protocol)
+    port = nat_port(version, protocol)
+
+    def to_server(data, **more):
+        return (to_backend() / network(version, POOL[version], BACKEND[version], 63, **more) /
+                transport(protocol, port, 80) / Raw(data))
+
+    def answer(data):
+        return (Ether(src=BACKEND_MAC, dst=OWN_MAC) /
+                network(version, BACKEND[version], POOL[version]) /
+                transport(protocol, 80, port) / Raw(data))
+
+    def to_client(data):
+        return (Ether(src=OWN_MAC, dst=CLIENT_MAC) /
+                network(version, VIP[version], CLIENT[version], 63) /
+                transport(protocol, 80, CLIENT_PORT) / Raw(data))
+
+    service.packet('there', from_client() / request(service), 'sent_nat', to_server(b'hello'))
+    service.packet('and back', answer(b'world'), 'sent_nat_return', to_client(b'world'))
+    service.packet('odd length there', from_client() / request(service, b'abc', tos=3), 'sent_nat',
+                   to_server(b'abc', tos=3))
+    service.packet('odd length back', answer(b'x'), 'sent_nat_return', to_client(b'x'))
+    stranger = answer(b'?')
+    stranger[TCP if protocol == 'tcp' else UDP].sport = 81
+    service.packet('of no flow', stranger, 'drop_nat_unknown_flow')
+    return service
+
+
+def echo(version):
+    service = Service(f'echo_{version}', 'ipip', version, 4)
+    for data in (b'', b'a', b'ping of even length!'):
+        if version == 4:
+            ask, reply = ICMP(type=8, id=77, seq=3), ICMP(type=0, id=77, seq=3)
+        else:
+            ask, reply = (kind(id=77, seq=3) for kind in (ICMPv6EchoRequest, ICMPv6EchoReply))
+        service.packet(
+            f'{len(data)} bytes',
+            from_client() / network(version, CLIENT[version], VIP[version], 9) / ask / Raw(data),
+            'replied_echo',
+            Ether(src=OWN_MAC, dst=CLIENT_MAC) /
+            network(version, VIP[version], CLIENT[version], 64) / reply / Raw(data))
+    return service
+
+
+def not_sent():
+    service = Service('not_sent', 'ipip')
+    elsewhere = network(4, CLIENT[4], '198.51.100.99') / transport('tcp', CLIENT_PORT, 80)
+    service.packet('to another address', from_client() / elsewhere, 'passed_to_kernel')
+    arp = Ether(src=CLIENT_MAC, dst='ff:ff:ff:ff:ff:ff', type=0x0806) / Raw(b'\0' * 28)
+    service.packet('arp', arp, 'passed_to_kernel')
+    closed = network(4, CLIENT[4], VIP[4]) / transport('tcp', CLIENT_PORT, 81)
+    service.packet('to a closed port', from_client() / closed, 'drop_no_listener')
+    first = network(4, CLIENT[4], VIP[4], flags='MF') / transport('tcp', CLIENT_PORT, 80)
+    service.packet('first fragment', from_client() / first, 'drop_fragment')
+    later = network(4, CLIENT[4], VIP[4], flags=0, frag=100, proto=6) / Raw(b'rest')
+    service.packet('later fragment', from_client() / later, 'drop_fragment')
+    cut = bytes(from_client() / request(service))[:40]
+    service.packet('cut short', cut, 'drop_truncated')
+    short = from_client() / network(4, CLIENT[4], VIP[4]) / TCP(sport=1, dport=80, dataofs=4)
+    service.packet('tcp header too short', short, 'drop_bad_tcp_header')
+    timestamp = from_client() / network(4, CLIENT[4], VIP[4]) / ICMP(type=13, ts_ori=0, ts_rx=0, ts_tx=0)
+    service.packet('icmp other than echo', timestamp, 'drop_icmp_unsupported')
+    mapped = from_client() / IPv6(src='::ffff:192.0.2.1', dst=VIP[6]) / TCP(dport=80)
+    service.packet('mapped address', mapped, 'drop_mapped_address')
+    may_fragment = network(4, CLIENT[4], VIP[4], flags=0) / transport(
+        'tcp', CLIENT_PORT, 80) / Raw(b'x' * 1460)
+    service.packet('too big and may be fragmented', from_client() / may_fragment, 'drop_too_big')
+    return service
+
+
+def all_services():
+    pairs = [(4, 4), (4, 6), (6, 4), (6, 6)]
+    protocols = ['tcp', 'udp']
+    yield from (ipip(vip, backend, each) for vip, backend in pairs for each in protocols)
+    yield from ipip_headers()
+    yield from (l2dsr(version, each) for version in (4, 6) for each in protocols)
+    yield from (nat(version, each) for version in (4, 6) for each in protocols)
+    yield from (echo(version) for version in (4, 6))
+    yield not_sent()
+
+
+def without_comments(text):
+    """Summaries are for people, and their wording is scapy's."""
+    return [line for line in text.split('\n') if not line.startswith('#')]
+
+
+def main():
+    folder = pathlib.Path(__file__).parent / 'packets'
+    check = sys.argv[1:] == ['--check']
+    texts = {f'{service.name}.txt': service.text() for service in all_services()}
+    status = 0
+    if not check:
+        folder.mkdir(exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        return status
+    for name in sorted({path.name for path in folder.glob('*.txt')} | set(texts)):
+        path = folder / name
+        known = path.exists() and name in texts
+        if not known or without_comments(path.read_text()) != without_comments(texts[name]):
+            print(f'{path}: not what make_golden.py writes: run it, and look at the difference')
+            status = 1
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())
