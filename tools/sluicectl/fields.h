@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace sluice::ctl {
+
+// Fields of the API's answers; one that is missing or of another type throws.
+[[nodiscard]] inline std::string text_of(const nlohmann::ordered_json& json, const char* key) {
+  return json.at(key).get<std::string>();
+}
+[[nodiscard]] inline std::uint64_t number_of(const nlohmann::ordered_json& json, const char* key) {
+  return json.at(key).get<std::uint64_t>();
+}
+/// "tcp 203.0.113.10:80"
+[[nodiscard]] inline std::string listener_of(const nlohmann::ordered_json& json) {
+  const std::string vip = text_of(json, "vip");
+  return fmt::format("{} {}:{}", text_of(json, "protocol"),
+                     vip.find(':') == std::string::npos ? vip : "[" + vip + "]",
+                     number_of(json, "port"));
+}
+
+}  // namespace sluice::ctl
