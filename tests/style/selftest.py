@@ -6,6 +6,7 @@ import sys
 import tempfile
 import types
 
+import coroutines
 import headers_alone
 import include_direction
 import lengths
@@ -222,6 +223,16 @@ def long_files():
     expect_clean(lengths, {
         'core/a.h': 'int a;\n' * 500, 'core/b.h': '// long: one table\n' + '\n' * 600})
     expect_found(lengths, {'core/a.h': 'int a;\n' * 501}, 'core/a.h:1: 501 lines')
+
+
+@case
+def awaiting_in_conditions():
+    expect_clean(coroutines, {
+        'control/a.cpp': 'const int r = co_await f();\nif (r == 0) co_await g();\n'
+                         'for (int i = 0; i < 3; ++i) co_await h(i);\n// if (co_await f())\n'})
+    for line in ('if (co_await f()) g();', 'while ((co_await f()) == 0) {}',
+                 'for (;\n     co_await f();) {}', 'switch (co_await f()) {}'):
+        expect_found(coroutines, {'control/a.cpp': f'int a;\n{line}\n'}, 'control/a.cpp:2:')
 
 
 @case

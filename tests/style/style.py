@@ -8,6 +8,7 @@ import argparse
 import pathlib
 import sys
 
+import coroutines
 import headers_alone
 import include_direction
 import lengths
@@ -16,7 +17,8 @@ import plain_text
 import sources_listed
 from tree import Tree
 
-RULES = (include_direction, library_folders, headers_alone, sources_listed, lengths, plain_text)
+RULES = (include_direction, library_folders, headers_alone, sources_listed, lengths, coroutines,
+         plain_text)
 FINDINGS_SHOWN_MAX = 200
 
 

@@ -1,7 +1,6 @@
+#include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <cstring>
 
 #include "tools/sluicectl/fields.h"
 #include "tools/sluicectl/session.h"
@@ -11,17 +10,24 @@
 namespace sluice::ctl {
 namespace {
 
+// What sluiced takes at most, and one byte more, so that it is sluiced who says that it is too
+// much.
+constexpr std::size_t text_bytes_max = (16UL << 20) + 1;
+
 std::expected<std::string, Error> read_text(const std::string& file) {
-  const auto all_of = [](std::istream& in) {
-    return std::string(std::istreambuf_iterator<char>(in), {});
-  };
-  if (file == "-") return all_of(std::cin);
-  std::ifstream in(file, std::ios::binary);
-  std::string out = in ? all_of(in) : "";
-  // A directory opens, but cannot be read.
-  if (!in || in.bad())
-    return std::unexpected(Error{"cannot read the file", file, "check its name and mode"});
-  return out;
+  std::FILE* in = file == "-" ? stdin : std::fopen(file.c_str(), "rbe");
+  std::string out;
+  char piece[65'536];
+  std::size_t length = 1;
+  while (in != nullptr && length > 0 && out.size() < text_bytes_max) {
+    length = std::fread(piece, 1, sizeof piece, in);
+    out.append(piece, length);
+  }
+  const bool is_read = in != nullptr && std::ferror(in) == 0;
+  const std::string why = std::strerror(errno);
+  if (in != nullptr && in != stdin) std::fclose(in);
+  if (is_read) return out;
+  return std::unexpected(Error{"cannot read: " + why, file, "name a file that can be read"});
 }
 
 std::string show_checked(const Json& json, const ShowOptions&) {
