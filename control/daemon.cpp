@@ -27,24 +27,12 @@ std::expected<Descriptor, Error> open_signals() {
   return out;
 }
 
-std::string_view text_of(Change::Kind kind) {
-  switch (kind) {
-    case Change::Kind::added:
-      return "added";
-    case Change::Kind::removed:
-      return "removed";
-    case Change::Kind::changed:
-      return "changed";
-  }
-  return "";
-}
-
 void log_plan(const Plan& plan) {
   log_line("reloaded the configuration: " +
            (plan.changes.empty() ? "nothing changed"
                                  : "changes: " + std::to_string(plan.changes.size())));
   for (const Change& change : plan.changes)
-    log_line(std::string(text_of(change.kind)) + " " + change.subject +
+    log_line(std::string(spell(change.kind)) + " " + change.subject +
              (change.detail.empty() ? "" : ": " + change.detail) +
              (change.needs_restart ? " (needs a restart of sluice-dataplane)" : ""));
   for (const SlotShift& shift : plan.shifts)

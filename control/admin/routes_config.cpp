@@ -6,22 +6,10 @@
 namespace sluice::control {
 namespace {
 
-std::string_view kind_name(Change::Kind kind) {
-  switch (kind) {
-    case Change::Kind::added:
-      return "added";
-    case Change::Kind::removed:
-      return "removed";
-    case Change::Kind::changed:
-      break;
-  }
-  return "changed";
-}
-
 Json changes_of(const Plan& plan) {
   Json out = Json::array();
   for (const Change& change : plan.changes)
-    out.push_back({{"kind", kind_name(change.kind)},
+    out.push_back({{"kind", spell(change.kind)},
                    {"subject", change.subject},
                    {"detail", change.detail},
                    {"needs_restart", change.needs_restart}});

@@ -17,6 +17,11 @@ struct Change {
   bool needs_restart = false;  // of sluice-dataplane
 };
 
+template <>
+struct Spelling<Change::Kind> {
+  static constexpr std::string_view names[] = {"added", "removed", "changed"};
+};
+
 /// How the share of new flows of one service shifts.
 struct SlotShift {
   std::string service;
