@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "control/health/probe.h"
-#include "control/health/target.h"
 #include "control/state/state.h"
 #include "control/uring/ring.h"
+#include "core/health/probe_target.h"
 #include "core/health/state.h"
 
 namespace sluice::control {

@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "control/health/target.h"
 #include "control/uring/ring.h"
 #include "control/uring/task.h"
+#include "core/health/probe_target.h"
 
 namespace sluice::control {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "control/health/target.h"
 #include "core/config/config.h"
+#include "core/health/probe_target.h"
 #include "core/result.h"
 
 namespace sluice::control {

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "control/config/file.h"
-#include "control/health/target.h"
 #include "control/state/overrides.h"
 #include "core/config/config.h"
 #include "core/config/diff.h"
 #include "core/config/paths.h"
 #include "core/config/snapshot.h"
 #include "core/contract/message.h"
+#include "core/health/probe_target.h"
 #include "core/health/state.h"
 #include "core/result.h"
 

@@ -1,6 +1,6 @@
-#include "control/health/target.h"
+#include "core/health/probe_target.h"
 
-namespace sluice::control {
+namespace sluice {
 namespace {
 
 // The probe's own port, else the one that packets to the backend have.
@@ -33,4 +33,4 @@ bool same_question(const ProbeTarget& one, const ProbeTarget& other) {
   return one.name == other.name && one.endpoint == other.endpoint && one.probe == probe;
 }
 
-}  // namespace sluice::control
+}  // namespace sluice

@@ -7,7 +7,7 @@
 #include "core/config/config.h"
 #include "core/net/address.h"
 
-namespace sluice::control {
+namespace sluice {
 
 /// A backend by the operator's names.
 struct BackendName {
@@ -31,4 +31,4 @@ struct ProbeTarget {
 /// thresholds: then what is known of one holds for the other.
 [[nodiscard]] bool same_question(const ProbeTarget& one, const ProbeTarget& other);
 
-}  // namespace sluice::control
+}  // namespace sluice
