@@ -46,15 +46,22 @@ def frames_of(path):
 
 
 class Run:
-    """One run of sluice-replay: its exit status, what it printed, and what it would have sent."""
+    """One run of sluice-replay: its exit status, what it printed, and what it would have sent.
 
-    def __init__(self, command, folder, config, capture, *options, paths=None, out=True):
+    `stages`: (configuration, capture) one after the other; the files of the first are sluice.toml and in.pcap.
+    """
+
+    def __init__(self, command, folder, stages, *options, paths=None, out=True):
         folder = pathlib.Path(folder)
-        (folder / 'sluice.toml').write_text(config)
-        (folder / 'in.pcap').write_bytes(capture)
+        words = [*command]
+        for number, (config, capture) in enumerate(stages):
+            suffix = str(number or '')
+            (folder / f'sluice{suffix}.toml').write_text(config)
+            (folder / f'in{suffix}.pcap').write_bytes(capture)
+            words += ['--config', folder / f'sluice{suffix}.toml', '--in', folder / f'in{suffix}.pcap']
         self.out_file = folder / 'out.pcap'
         self.out_file.unlink(missing_ok=True)
-        words = [*command, '--config', folder / 'sluice.toml', '--in', folder / 'in.pcap', *options]
+        words += options
         if out:
             words += ['--out', self.out_file]
         if paths is not None:

@@ -87,10 +87,11 @@ def with_port(port):
     return FRAME[:34] + struct.pack('>H', port) + FRAME[36:]
 
 
-def run(capture, *options, config=None, backends=1, command=(REPLAY,), folder=None, **more):
+def run(capture, *options, config=None, backends=1, command=(REPLAY,), folder=None, then=(),
+        **more):
     with tempfile.TemporaryDirectory(prefix='sluice-replay-') as own:
         text = config if config is not None else config_of(TCP, backends)
-        out = Run(command, folder or own, text, capture, *options, **more)
+        out = Run(command, folder or own, [(text, capture), *then], *options, **more)
         out.frames = out.sent if out.out_file.exists() and out.status == 0 else []
         return out
 
@@ -167,6 +168,33 @@ def backends_that_are_down(tap):
                 'a backend that is not there')
     without = run(frames, '--json', paths='')
     tap.equal(without.verdicts, {'drop_no_path': 50}, 'no path in the file')
+
+
+def a_configuration_takes_over(tap):
+    frames = pcap([with_port(port) for port in range(1000, 1060)])
+    three = config_of(TCP, 3)
+    before = [each['backend'] for each in run(frames, '--json', '--each', config=three).json['each']]
+    removed = three[:three.rindex('[[service.backend]]')]
+    drained = three + 'drain = true\n'
+    for what, new, moved in (('the same', three, 0), ('a removed backend', removed, before.count('b3')),
+                             ('a drained one', drained, 0),
+                             ('another service', three.replace('"web"', '"www"'), 60),
+                             ('another way to forward', three.replace('ipip', 'l2dsr'), 0)):
+        json = run(frames, '--json', '--each', config=three, then=[(new, frames)]).json
+        after = json['each'][60:]
+        tap.equal((json['flow_table']['moved'], json['sent']), (moved, 120), f'{what}: flows that move')
+        tap.equal([each['flow'] for each in after].count('hit'), 60 - moved, f'{what}: the others stay')
+        stayed = all(now['backend'] == old for now, old in zip(after, before) if now['flow'] == 'hit')
+        tap.check(stayed, f'{what}: where they were', after)
+    words = run(frames, '--explain', config=three, then=[(removed, frames)]).text
+    tap.check('its backend is gone: picked anew' in words and ', moved flow' in words, 'says so', words)
+    down = run(frames, '--json', '--down', 'web/b3', config=removed, then=[(three, frames)]).json
+    tap.equal(down['flow_table']['moved'], 0, '--down of a backend that only the second one has')
+    one_message(tap, run(frames, config=three, then=[('x', frames)]), 1, 'sluice1.toml:1:',
+                'the second is bad')
+    seen = run(frames, '--in', '/dev/null')
+    tap.check(seen.status == 2 and 'one for each --config' in seen.errors, 'a capture too many',
+              seen.errors)
 
 
 def one_message(tap, seen, status, words, what):
@@ -268,7 +296,7 @@ def runs_as_nobody(tap):
 def main():
     tap = harness.Tap()
     harness.run_steps(tap, (golden_packets_come_out_as_golden, counts_agree, time_is_the_captures,
-                            backends_that_are_down, broken_captures,
+                            backends_that_are_down, a_configuration_takes_over, broken_captures,
                             files_that_are_not_there_or_wrong, sluicectl_hands_over,
                             explains_in_words, runs_as_nobody))
     harness.finish(tap)

@@ -4,12 +4,13 @@
 They are not in this tree. Their folder, one folder a test with services.conf, controlplane.conf, autotest.yaml
 and captures, is $SLUICE_YANET_VECTORS, or ../shared/vectors/yanet beside the checkout; without it nothing runs.
 
-Each sendPackets step is one run, with the real servers that are enabled by then taking new flows. The expected
-frames are first given what RELAXED lists and nothing else; then all bytes must be equal. Where a service has
-several real servers enabled, the one that Sluice has picked stands for theirs, when it is enabled, and always the
-same for a five-tuple: the hash is everybody's own.
+Each sendPackets step is run after those before it, with one configuration a step: the real servers that are enabled
+by then. The expected frames are first given what RELAXED lists and nothing else; then all bytes must be equal. Where
+a service has several real servers enabled, the one that Sluice has picked stands for theirs, when it is enabled, and
+the same for a five-tuple for as long as it is: the hash is everybody's own.
 """
 
+import collections
 import ipaddress
 import json
 import os
@@ -54,6 +55,7 @@ TAGGED_BYTES = 18
 TUNNEL_VLAN = 100
 OUR_TTL = 64
 ICMP = (1, 58)
+PROTOCOLS = {6: 'tcp', 17: 'udp'}
 
 
 def find_vectors():
@@ -103,6 +105,8 @@ class Folder:
         self.own_mac = modules[f'lp0.{TUNNEL_VLAN}']['macAddress']
         self.services = json.loads((path / 'services.conf').read_text())
         self.enabled = set()
+        self.picked = {}  # the real server of each five-tuple
+        self.stages = []  # configuration and capture of the steps until now
 
     def steps(self):
         """(send, expect) for each step with packets; `enabled` is as it is by then."""
@@ -111,13 +115,30 @@ class Folder:
             change = re.match(r'\s*- balancer real (enable|disable) balancer0 (\S+) (\w+) (\S+) (\S+) ', line)
             if change:
                 real = (change[2], change[3], change[4], change[5])
-                self.enabled.add(real) if change[1] == 'enable' else self.enabled.discard(real)
+                self.enabled.add(real) if change[1] == 'enable' else self.disable(real)
             elif match := re.match(r'\s*send: (\S+)', line):
                 send = match[1]
             elif match := re.match(r'\s*expect: (\S+)', line):
                 yield send, match[1]
             elif line.startswith('- reload'):
                 return  # no packets come after the first one
+
+    def disable(self, real):
+        self.enabled.discard(real)
+        self.picked = {flow: at for flow, at in self.picked.items()
+                       if (str(flow[1]), PROTOCOLS[flow[2]], str(flow[3][1]), str(at)) != real}
+
+    def run(self, send, scratch):
+        """The frames, JSON and records of this step, after those before it."""
+        before = sum(len(frames_of(self.path / name)) for name, _ in self.stages)
+        self.stages.append((send, self.config()))
+        stages = [(config, (self.path / name).read_bytes()) for name, config in self.stages]
+        run = Run((REPLAY,), scratch, stages, '--json', '--each', paths=self.paths())
+        if run.status != 0:
+            raise RuntimeError(run.errors)
+        records = run.json['each']
+        sent_before = sum(each['out_bytes'] > 0 for each in records[:before])
+        return run.sent[sent_before:], records[before:]
 
     def is_enabled(self, service, real):
         return (service['vip'], service['proto'], service['vport'], real['ip']) in self.enabled
@@ -127,10 +148,12 @@ class Folder:
         for number, service in enumerate(self.services):
             text += (f'[[service]]\nname = "s{number}"\nvip = "{service["vip"]}"\nport = {service["vport"]}\n'
                      f'protocol = "{service["proto"]}"\nforward = "ipip"\n')
-            for real in service['reals']:
-                drain = 'false' if self.is_enabled(service, real) else 'true'
+            reals = [real for real in service['reals'] if self.is_enabled(service, real)]
+            for real in reals:
                 text += (f'[[service.backend]]\nname = "{real["ip"].replace(":", "-").replace(".", "-")}"\n'
-                         f'address = "{real["ip"]}"\nweight = {real.get("weight", 1)}\ndrain = {drain}\n')
+                         f'address = "{real["ip"]}"\nweight = {real.get("weight", 1)}\n')
+            if not reals:  # a service has at least one: one that takes no flow
+                text += '[[service.backend]]\nname = "none"\naddress = "192.0.2.1"\ndrain = true\n'
         return text
 
     def outer_source(self, real):
@@ -148,10 +171,9 @@ next_hop_mac = "{self.next_hop_mac}"
 
     def candidates(self, inner):
         """The enabled real servers of the service that this packet is for."""
-        protocol = {6: 'tcp', 17: 'udp'}[inner.protocol]
         return {ipaddress.ip_address(real['ip']) for service in self.services for real in service['reals']
                 if ipaddress.ip_address(service['vip']) == inner.destination and
-                service['proto'] == protocol and int(service['vport']) == inner.ports[1] and
+                service['proto'] == PROTOCOLS[inner.protocol] and int(service['vport']) == inner.ports[1] and
                 self.is_enabled(service, real)}
 
 
@@ -181,40 +203,40 @@ def vlan_of(frame):
     return struct.unpack('>H', frame[14:16])[0] & 0xfff
 
 
-def compare_tunnel(folder, wanted, sent, picked):
+def compare_tunnel(folder, wanted, sent):
     """What is wrong with a frame that was sent to a real server; nothing when all is well."""
     ours = Packet(sent[ETHERNET_BYTES:])
     inner = Packet(Packet(wanted[TAGGED_BYTES:]).payload)
     candidates = folder.candidates(inner)
     if ours.destination not in candidates:
         return f'sent to {ours.destination}, enabled are {candidates}'
-    if picked.setdefault(inner.five_tuple, ours.destination) != ours.destination:
-        return f'{inner.five_tuple} is sent to {ours.destination} after {picked[inner.five_tuple]}'
+    first = folder.picked.setdefault(inner.five_tuple, ours.destination)
+    if first != ours.destination:
+        return f'{inner.five_tuple} is sent to {ours.destination} after {first}'
     adapted = as_ours(folder, wanted, ours.destination)
     return '' if adapted == sent else f'wanted {adapted.hex()}\nsent   {sent.hex()}'
 
 
-def compare(folder, wanted, run):
+def compare(folder, wanted, sent, records):
     """Everything that is wrong with a step."""
-    picked, complaints = {}, []
     tunnels = [frame for frame in wanted if vlan_of(frame) == TUNNEL_VLAN]
     others = [Packet(frame[TAGGED_BYTES:]) for frame in wanted if vlan_of(frame) != TUNNEL_VLAN]
     replies = [packet for packet in others if packet.protocol in ICMP]  # reply path
     routed = len(others) - len(replies)  # closed port
-    sent_tunnels, sent_replies = [], []
-    for frame, record in zip(run.sent, [each for each in run.json['each'] if each['out_bytes']]):
-        (sent_replies if record['verdict'] == 'replied_echo' else sent_tunnels).append(frame)
-    if (len(sent_tunnels), len(sent_replies)) != (len(tunnels), len(replies)):
-        return [f'{len(sent_tunnels)} tunnelled and {len(sent_replies)} answered, '
-                f'wanted {len(tunnels)} and {len(replies)}: {run.verdicts}']
+    verdicts = collections.Counter(each['verdict'] for each in records)
+    counts = (verdicts['sent_ipip'], verdicts['replied_echo'],
+              verdicts['passed_to_kernel'] + verdicts['drop_no_listener'])
+    if counts != (len(tunnels), len(replies), routed):
+        return [f'{len(tunnels)} tunnelled, {len(replies)} answered, {routed} routed; seen {verdicts}']
+    complaints = []
+    senders = [each['verdict'] for each in records if each['out_bytes']]
+    sent_tunnels = [frame for frame, verdict in zip(sent, senders) if verdict == 'sent_ipip']
+    sent_replies = [frame for frame, verdict in zip(sent, senders) if verdict == 'replied_echo']
     for wanted_frame, frame in zip(tunnels, sent_tunnels):
-        complaints.append(compare_tunnel(folder, wanted_frame, frame, picked))
+        complaints.append(compare_tunnel(folder, wanted_frame, frame))
     for reply, frame in zip(replies, sent_replies):
         if frame[TAGGED_BYTES:] != reply.data:
             complaints.append(f'wanted {reply.data.hex()}\nsent   {frame[TAGGED_BYTES:].hex()}')
-    not_ours = run.verdicts.get('passed_to_kernel', 0) + run.verdicts.get('drop_no_listener', 0)
-    if not_ours != routed:
-        complaints.append(f'{routed} packets are for nobody, seen {run.verdicts}')
     return [complaint for complaint in complaints if complaint]
 
 
@@ -230,11 +252,8 @@ def run_folder(tap, path):
             continue
         wanted = frames_of(path / expect)
         with tempfile.TemporaryDirectory(prefix='sluice-yanet-') as scratch:
-            run = Run((REPLAY,), scratch, folder.config(), (path / send).read_bytes(), '--json', '--each',
-                      paths=folder.paths())
-            if tap.check(run.status == 0, f'{step}: runs', run.errors):
-                complaints = compare(folder, wanted, run)
-                tap.check(not complaints, f'{step}: {len(wanted)} frames', '\n'.join(complaints))
+            complaints = compare(folder, wanted, *folder.run(send, scratch))
+        tap.check(not complaints, f'{step}: {len(wanted)} frames', '\n'.join(complaints))
 
 
 class Tap(harness.Tap):
@@ -249,13 +268,15 @@ def the_comparison_would_notice(tap, path):
     send, expect = next(folder.steps())
     wanted = frames_of(path / expect)
     with tempfile.TemporaryDirectory(prefix='sluice-yanet-') as scratch:
-        run = Run((REPLAY,), scratch, folder.config(), (path / send).read_bytes(), '--json', '--each',
-                  paths=folder.paths())
-        for at in (0, 11, 19, 22, 24, len(wanted[0]) - 1):
-            damaged = bytearray(wanted[0])
-            damaged[at] ^= 1
-            tap.check(compare(folder, [bytes(damaged), *wanted[1:]], run), f'byte {at} is compared')
-        tap.check(compare(folder, wanted[1:], run), 'the number of frames is compared')
+        seen = folder.run(send, scratch)
+    tap.check(not compare(folder, wanted, *seen), 'what is expected is sent')
+    for at in (0, 11, 19, 22, 24, len(wanted[0]) - 1):
+        damaged = bytearray(wanted[0])
+        damaged[at] ^= 1
+        tap.check(compare(folder, [bytes(damaged), *wanted[1:]], *seen), f'byte {at} is compared')
+    tap.check(compare(folder, wanted[1:], *seen), 'the number of frames is compared')
+    folder.picked = {flow: ipaddress.ip_address('2000::5') for flow in folder.picked}
+    tap.check(compare(folder, wanted, *seen), 'where a flow has been is compared')
 
 
 def main():

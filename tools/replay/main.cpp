@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cassert>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -20,8 +22,9 @@ constexpr int failed = 1;
 constexpr int misused = 2;
 
 struct Arguments {
-  std::string config;
-  std::string in;
+  // As many of the one as of the other: a capture is run under its configuration.
+  std::vector<std::string> configs;
+  std::vector<std::string> ins;
   std::string out;     // empty: none is written
   std::string paths;   // empty: made up
   std::string health;  // empty: all backends are up
@@ -41,21 +44,14 @@ int complain(const Error& error) { return complain(Complaints{error.text()}); }
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-std::expected<Snapshot, Complaints> make_snapshot(const Arguments& arguments,
-                                                  const Config& config) {
-  const auto paths = arguments.paths.empty()
-                         ? std::expected<Paths, Complaints>(made_up_paths(config))
-                         : read_paths(arguments.paths);
-  if (!paths) return std::unexpected(paths.error());
-  const auto health = read_health(config, arguments.health, arguments.down);
-  if (!health) return std::unexpected(health.error());
-  auto snapshot = compile(with_checks(config), *health, *paths, nullptr);
-  if (snapshot) return std::move(*snapshot);
-  Complaints out;
-  for (const ConfigError& error : snapshot.error())
-    out.push_back(Error{error.what, error.path, error.remedy}.text());
-  return std::unexpected(out);
-}
+// Files that are read, before anything runs.
+struct Stage {
+  Config config;
+  Paths paths;
+  Health health;
+  PortIndex in_port = 0;
+  CaptureReader in;
+};
 
 std::expected<PortIndex, Complaints> port_named(const std::string& name, const Config& config) {
   if (name.empty()) return PortIndex{0};
@@ -66,18 +62,64 @@ std::expected<PortIndex, Complaints> port_named(const std::string& name, const C
                                         .text()});
 }
 
-// Runs the capture; what it prints of each packet comes before the summary.
+std::expected<Stage, Complaints> read_stage(const Arguments& arguments, std::size_t number) {
+  auto config = read_config(arguments.configs[number]);
+  if (!config) return std::unexpected(config.error());
+  const auto port = port_named(arguments.port, *config);
+  if (!port) return std::unexpected(port.error());
+  auto paths = arguments.paths.empty() ? std::expected<Paths, Complaints>(made_up_paths(*config))
+                                       : read_paths(arguments.paths);
+  if (!paths) return std::unexpected(paths.error());
+  auto health = read_health(*config, arguments.health, arguments.down);
+  if (!health) return std::unexpected(health.error());
+  auto in = CaptureReader::open(arguments.ins[number]);
+  if (!in) return std::unexpected(Complaints{in.error().text()});
+  return Stage{std::move(*config), std::move(*paths), std::move(*health), *port, std::move(*in)};
+}
+
+std::expected<std::vector<Stage>, Complaints> read_stages(const Arguments& arguments) {
+  std::vector<Stage> out;
+  for (std::size_t i = 0; i < arguments.configs.size(); ++i) {
+    auto stage = read_stage(arguments, i);
+    if (!stage) return std::unexpected(stage.error());
+    out.push_back(std::move(*stage));
+  }
+  for (const std::string& name : arguments.down)
+    if (std::ranges::none_of(out,
+                             [&](const Stage& each) { return has_backend(each.config, name); }))
+      return std::unexpected(
+          Complaints{Error{"there is no backend \"" + name + "\"", "--down",
+                           "write service/backend, as the configuration names them"}
+                         .text()});
+  return out;
+}
+
+// `previous` may be null.
+std::expected<Snapshot, Complaints> make_snapshot(const Stage& stage, const Snapshot* previous) {
+  auto snapshot = compile(with_checks(stage.config), stage.health, stage.paths, previous);
+  if (snapshot) return std::move(*snapshot);
+  Complaints out;
+  for (const ConfigError& error : snapshot.error())
+    out.push_back(Error{error.what, error.path, error.remedy}.text());
+  return std::unexpected(out);
+}
+
+// Runs the captures; what it prints of each packet comes before the summary.
 class Run {
  public:
-  Run(const Arguments& arguments, CaptureReader& in, CaptureWriter* out, Replay& replay)
-      : arguments_(arguments), in_(in), out_(out), replay_(replay) {}
+  Run(const Arguments& arguments, CaptureWriter* out, Replay& replay)
+      : arguments_(arguments), out_(out), replay_(replay) {}
 
-  // Nothing, or why the output could not be written.
-  std::expected<void, Error> all() {
+  // Nothing, or why the output could not be written. Ends at the first damage.
+  std::expected<void, Error> all(std::vector<Stage>& stages) {
     const bool in_list = arguments_.json && (arguments_.each || arguments_.explain);
     if (in_list) print("{\n\"each\": [");
-    while (const auto frame = next())
-      if (auto done = one(*frame); !done) return done;
+    for (Stage& stage : stages) {
+      if (&stage != &stages.front()) apply(stage);
+      while (const auto frame = next(stage.in))
+        if (auto done = one(*frame); !done) return done;
+      if (!totals_.error.empty()) break;
+    }
     if (out_ != nullptr)
       if (auto done = out_->finish(); !done) return done;
     if (!arguments_.json) {
@@ -91,8 +133,15 @@ class Run {
   [[nodiscard]] const std::string& damage() const { return totals_.error; }
 
  private:
-  std::optional<Frame> next() {
-    auto frame = in_.next();
+  // Its configuration was accepted on its own, so with a previous one it is too.
+  void apply(const Stage& stage) {
+    auto snapshot = make_snapshot(stage, &replay_.snapshot());
+    assert(snapshot);
+    replay_.apply(std::move(*snapshot), stage.in_port);
+  }
+
+  std::optional<Frame> next(CaptureReader& in) {
+    auto frame = in.next();
     if (frame) return *frame;
     totals_.error = frame.error().text();
     return std::nullopt;
@@ -126,7 +175,6 @@ class Run {
   }
 
   const Arguments& arguments_;
-  CaptureReader& in_;
   CaptureWriter* out_;
   Replay& replay_;
   Totals totals_;
@@ -138,46 +186,58 @@ class Run {
 std::expected<std::optional<CaptureWriter>, Error> open_output(const Arguments& arguments) {
   if (arguments.out.empty()) return std::nullopt;
   std::error_code ignored;
-  if (std::filesystem::equivalent(arguments.in, arguments.out, ignored))
-    return std::unexpected(Error{"the output is the input", arguments.out, "write another file"});
+  for (const std::string& in : arguments.ins)
+    if (std::filesystem::equivalent(in, arguments.out, ignored))
+      return std::unexpected(Error{"the output is the input", arguments.out, "write another file"});
   auto out = CaptureWriter::create(arguments.out);
   if (!out) return std::unexpected(out.error());
   return std::move(*out);
 }
 
 // A flow has a packet: more flows than frames need no room.
-std::size_t flows_for(const Config& config, const CaptureReader& in) {
+std::size_t flows_for(const std::vector<Stage>& stages) {
   constexpr std::uint64_t flows_min = 1'024;
-  const std::uint64_t frames =
-      std::max(in.frames_max().value_or(config.dataplane.flows_max), flows_min);
-  return std::min<std::uint64_t>(config.dataplane.flows_max, frames);
+  const std::uint64_t configured = stages.front().config.dataplane.flows_max;
+  std::uint64_t frames = flows_min;
+  for (const Stage& stage : stages) frames += stage.in.frames_max().value_or(configured);
+  return std::min(configured, frames);
 }
 
 int replay(const Arguments& arguments) {
-  const auto config = read_config(arguments.config);
-  if (!config) return complain(config.error());
-  const auto port = port_named(arguments.port, *config);
-  if (!port) return complain(port.error());
-  auto snapshot = make_snapshot(arguments, *config);
-  if (!snapshot) return complain(snapshot.error());
-  auto in = CaptureReader::open(arguments.in);
-  if (!in) return complain(in.error());
-  auto pipeline =
-      Replay::make(std::move(*snapshot), {.flows_max = flows_for(*config, *in), .in_port = *port});
+  auto stages = read_stages(arguments);
+  if (!stages) return complain(stages.error());
+  std::optional<Snapshot> first;
+  // The others are compiled too before anything is written, to see all that is wrong now.
+  for (const Stage& stage : *stages) {
+    auto snapshot = make_snapshot(stage, nullptr);
+    if (!snapshot) return complain(snapshot.error());
+    if (!first) first = std::move(*snapshot);
+  }
+  auto pipeline = Replay::make(
+      std::move(*first), {.flows_max = flows_for(*stages), .in_port = stages->front().in_port});
   if (!pipeline) return complain(pipeline.error());
   auto out = open_output(arguments);
   if (!out) return complain(out.error());
 
-  Run run(arguments, *in, *out ? &**out : nullptr, **pipeline);
-  if (const auto done = run.all(); !done) return complain(done.error());
+  Run run(arguments, *out ? &**out : nullptr, **pipeline);
+  if (const auto done = run.all(*stages); !done) return complain(done.error());
   return run.damage().empty() ? success : complain(Complaints{run.damage()});
 }
 
 void describe(CLI::App& app, Arguments& arguments) {
   app.set_version_flag("--version", std::string("sluice-replay ") + SLUICE_VERSION);
-  app.add_option("--config", arguments.config, "the configuration file (TOML)")->required();
-  app.add_option("--in", arguments.in, "the capture: pcap or pcapng, Ethernet; - is standard input")
-      ->required();
+  app.add_option("--config", arguments.configs,
+                 "the configuration file (TOML); again, with another --in: the configuration that "
+                 "is applied then")
+      ->required()
+      ->expected(1)
+      ->take_all();
+  app.add_option(
+         "--in", arguments.ins,
+         "the capture: pcap or pcapng, Ethernet; - is standard input; one for each --config")
+      ->required()
+      ->expected(1)
+      ->take_all();
   app.add_option("--out", arguments.out, "write a pcap of what would be sent, in order");
   app.add_option("--paths", arguments.paths,
                  "next hops: [[path]] tables in TOML, or what `sluicectl --json backends` prints; "
@@ -202,6 +262,8 @@ int run(int argc, char** argv) {
   describe(app, arguments);
   try {
     app.parse(argc, argv);
+    if (arguments.configs.size() != arguments.ins.size())
+      throw CLI::ValidationError("--in", "write one for each --config");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? success : misused;
   }

@@ -66,6 +66,12 @@ Replay::Replay(Snapshot snapshot, Options options, Memory memory, std::span<std:
       age_step_ns_(age_step_of(layout_.flows6.size())),
       all_aged_ns_(all_aged_after(snapshot_)) {}
 
+void Replay::apply(Snapshot snapshot, PortIndex in_port) {
+  snapshot_ = std::move(snapshot);
+  options_.in_port = in_port;
+  all_aged_ns_ = all_aged_after(snapshot_);
+}
+
 // A live worker ages its flows all the time; here all of the time since the last packet is made up
 // for.
 void Replay::advance(std::uint64_t time_ns) {
@@ -88,15 +94,17 @@ std::optional<Replay::Flow> Replay::flow_of(std::span<const std::uint8_t> frame)
   if (listener == nullptr) return std::nullopt;
   return Flow{{parsed.source, parsed.destination, Port::from_be(parsed.source_port),
                Port::from_be(parsed.destination_port), protocol},
-              listener->id};
+              listener->id,
+              {},
+              misses(),
+              counters_->flows_repicked};
 }
 
 Fate Replay::send(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
   advance(time_ns);
   std::ranges::copy(frame, buffer_.begin() + headroom_bytes);
-  const auto flow = flow_of(frame);
-  const auto before = flow ? view_.find(flow->tuple, flow->listener) : std::nullopt;
-  const std::uint64_t misses_before = misses();
+  auto flow = flow_of(frame);
+  if (flow) flow->known = view_.find(flow->tuple, flow->listener);
 
   dataplane::Packet packet;
   packet.data = buffer_.data() + headroom_bytes;
@@ -109,22 +117,31 @@ Fate Replay::send(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
   Fate fate{.verdict = packet.verdict, .service = {}, .backend = {}, .steps = {}, .sent = {}};
   if (dataplane::exit_of(packet.verdict) == dataplane::Exit::transmit)
     fate.sent = {packet.data, packet.length_bytes};
-  if (flow) describe_flow(*flow, before, misses_before, fate);
+  if (flow) describe_flow(*flow, fate);
   if (packet.verdict == Verdict::sent_nat_return) describe_return(packet, fate);
   fate.steps.emplace_back(describe(packet.verdict));
   return fate;
 }
 
-void Replay::describe_flow(const Flow& flow, const std::optional<FlowRecord>& before,
-                           std::uint64_t misses_before, Fate& fate) const {
+FlowLookup Replay::lookup_of(const Flow& flow) const {
+  if (flow.known && counters_->flows_repicked != flow.moves) return FlowLookup::moved;
   // An entry that did not count, because it was too old or its connection closed, is written anew,
   // or cleared.
-  const bool hit = before && misses() == misses_before && view_.find(flow.tuple, flow.listener);
-  if (before && !hit)
+  const bool hit =
+      flow.known && misses() == flow.misses && view_.find(flow.tuple, flow.listener).has_value();
+  return hit ? FlowLookup::hit : FlowLookup::miss;
+}
+
+void Replay::describe_flow(const Flow& flow, Fate& fate) const {
+  fate.lookup = lookup_of(flow);
+  std::optional<Target> entry;
+  if (flow.known && fate.lookup != FlowLookup::miss) entry = flow.known->target;
+  if (flow.known && !entry)
     fate.steps.emplace_back("the flow table had an entry of a flow that is over: forgotten");
-  const Explanation why =
-      explain(snapshot_, flow.tuple, hit ? std::optional(before->target) : std::nullopt);
-  fate.lookup = hit ? FlowLookup::hit : FlowLookup::miss;
+  Explanation why = explain(snapshot_, flow.tuple, entry);
+  // A service that forwards in another way than before takes its flows anew too.
+  if (fate.lookup == FlowLookup::moved && why.known_flow)
+    why = explain(snapshot_, flow.tuple, std::nullopt);
   fate.service = snapshot_.services[snapshot_.listeners[flow.listener].service].name;
   if (why.backend) fate.backend = snapshot_.backend(*why.backend).name;
   fate.steps.insert(fate.steps.end(), why.reasons.begin(), why.reasons.end());

@@ -17,8 +17,9 @@
 
 namespace sluice::replay {
 
-/// Whether the flow table decided: nothing to look up, the flow was known, or it was not.
-enum class FlowLookup : std::uint8_t { none, hit, miss };
+/// Whether the flow table decided: nothing to look up, the flow was known, it was not, or it was
+/// but its backend takes it no more.
+enum class FlowLookup : std::uint8_t { none, hit, miss, moved };
 
 /// What became of one frame. The views are good until the next one is sent.
 struct Fate {
@@ -45,6 +46,9 @@ class Replay {
   [[nodiscard]] static std::expected<std::unique_ptr<Replay>, Error> make(Snapshot snapshot,
                                                                           Options options);
 
+  /// What `send` goes by from now on; compiled with the present one as its previous.
+  void apply(Snapshot snapshot, PortIndex in_port);
+
   /// `frame`: at most `frame_bytes_max`. `time_ns`: of any clock; one that goes back stands still.
   [[nodiscard]] Fate send(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
 
@@ -59,13 +63,17 @@ class Replay {
   struct Flow {
     FiveTuple tuple;
     std::uint16_t listener = 0;
+    // Before the packet came.
+    std::optional<FlowRecord> known;
+    std::uint64_t misses = 0;
+    std::uint64_t moves = 0;
   };
   Replay(Snapshot snapshot, Options options, Memory memory, std::span<std::uint8_t> flows);
 
   void advance(std::uint64_t time_ns);
   [[nodiscard]] std::optional<Flow> flow_of(std::span<const std::uint8_t> frame) const;
-  void describe_flow(const Flow& flow, const std::optional<FlowRecord>& before,
-                     std::uint64_t misses_before, Fate& fate) const;
+  [[nodiscard]] FlowLookup lookup_of(const Flow& flow) const;
+  void describe_flow(const Flow& flow, Fate& fate) const;
   void describe_return(const dataplane::Packet& packet, Fate& fate) const;
   [[nodiscard]] std::uint64_t misses() const {
     return counters_->flows_inserted + counters_->flow_table_full;

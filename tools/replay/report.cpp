@@ -20,8 +20,24 @@ Json lookup_json(FlowLookup lookup) {
       return "hit";
     case FlowLookup::miss:
       return "miss";
+    case FlowLookup::moved:
+      return "moved";
   }
   return nullptr;
+}
+
+std::string_view lookup_text(FlowLookup lookup) {
+  switch (lookup) {
+    case FlowLookup::none:
+      break;
+    case FlowLookup::hit:
+      return ", known flow";
+    case FlowLookup::miss:
+      return ", new flow";
+    case FlowLookup::moved:
+      return ", moved flow";
+  }
+  return "";
 }
 
 // Calls `visit` with each verdict that packets had, and how many.
@@ -35,15 +51,16 @@ template <typename Visit>
 void for_each_listener(const Replay& replay, Visit&& visit) {
   const Snapshot& snapshot = replay.snapshot();
   for (std::size_t i = 0; i < snapshot.listeners.size(); ++i)
-    visit(snapshot.services[snapshot.listeners[i].service], snapshot.listeners[i],
-          replay.counters().listeners[i]);
+    if (snapshot.listeners[i].in_use)
+      visit(snapshot.services[snapshot.listeners[i].service], snapshot.listeners[i],
+            replay.counters().listeners[i]);
 }
 
 template <typename Visit>
 void for_each_backend(const Replay& replay, Visit&& visit) {
   const Snapshot& snapshot = replay.snapshot();
   for (std::size_t i = 0; i < snapshot.backends.size(); ++i)
-    visit(snapshot.backends[i], replay.counters().backends[i]);
+    if (snapshot.backends[i].in_use) visit(snapshot.backends[i], replay.counters().backends[i]);
 }
 
 std::string state_text(const Backend& backend) {
@@ -52,10 +69,12 @@ std::string state_text(const Backend& backend) {
 
 std::string heading(const Totals& totals, const WorkerCounters& counters) {
   std::string out = fmt::format(
-      "packets  {} in {:.3f} s, {} sent\nflows    {} begun, {} of known flows, {} expired\n",
+      "packets  {} in {:.3f} s, {} sent\nflows    {} begun, {} of known flows, {} moved, {} "
+      "expired\n",
       ctl::grouped(totals.packets), static_cast<double>(totals.duration_ns) / 1e9,
       ctl::grouped(totals.sent), ctl::grouped(counters.flows_inserted),
-      ctl::counted(totals.known_flows, "packet"), ctl::grouped(counters.flows_expired));
+      ctl::counted(totals.known_flows, "packet"), ctl::grouped(counters.flows_repicked),
+      ctl::grouped(counters.flows_expired));
   if (totals.cut != 0)
     out += fmt::format("cut      {} by the capture's snapshot length: capture with -s 0\n",
                        ctl::counted(totals.cut, "packet"));
@@ -118,8 +137,7 @@ std::string record_text(std::uint64_t number, const Frame& frame, const Fate& fa
   std::string out = fmt::format("packet {}: {}", number, to_string(fate.verdict));
   if (!fate.service.empty())
     out += fmt::format(" {}/{}", fate.service, fate.backend.empty() ? "-" : fate.backend);
-  if (fate.lookup != FlowLookup::none)
-    out += fate.lookup == FlowLookup::hit ? ", known flow" : ", new flow";
+  out += lookup_text(fate.lookup);
   out += fmt::format(", {} bytes in, {} out\n", frame.bytes.size(), fate.sent.size());
   for (std::size_t i = 0; with_steps && i < fate.steps.size(); ++i)
     out += fmt::format("  {}. {}\n", i + 1, fate.steps[i]);
@@ -164,6 +182,7 @@ std::string summary_json(const Totals& totals, const Replay& replay) {
                  {"flow_table",
                   {{"begun", counters.flows_inserted},
                    {"known", totals.known_flows},
+                   {"moved", counters.flows_repicked},
                    {"expired", counters.flows_expired},
                    {"evicted", counters.flows_evicted},
                    {"full", counters.flow_table_full}}},

@@ -86,10 +86,9 @@ MacAddress made_up_mac(const Address& address) {
   return {{0x02, 0x00, bytes[12], bytes[13], bytes[14], bytes[15]}};
 }
 
-bool has_backend(const Config& config, const std::string& service, const std::string& backend) {
-  const auto it = std::ranges::find(config.services, service, &ServiceConfig::name);
-  return it != config.services.end() &&
-         std::ranges::find(it->backends, backend, &BackendConfig::name) != it->backends.end();
+std::pair<std::string, std::string> split(const std::string& name) {
+  const std::size_t slash = name.find('/');
+  return {name.substr(0, slash), slash == std::string::npos ? "" : name.substr(slash + 1)};
 }
 
 }  // namespace
@@ -154,17 +153,18 @@ std::expected<Health, Complaints> read_health(const Config& config, const std::s
     });
     if (!done) return std::unexpected(done.error());
   }
-  for (const std::string& name : down) {
-    const std::size_t slash = name.find('/');
-    std::pair key(name.substr(0, slash), slash == std::string::npos ? "" : name.substr(slash + 1));
-    if (!has_backend(config, key.first, key.second))
-      return complaint("there is no backend \"" + name + "\"", "--down",
-                       "write service/backend, as the configuration names them");
-    states[std::move(key)] = TargetState::down;
-  }
+  for (const std::string& name : down)
+    if (has_backend(config, name)) states[split(name)] = TargetState::down;
   Health out;
   for (const auto& [name, state] : states) out.entries.push_back({name.first, name.second, state});
   return out;
+}
+
+bool has_backend(const Config& config, const std::string& name) {
+  const auto [service, backend] = split(name);
+  const auto it = std::ranges::find(config.services, service, &ServiceConfig::name);
+  return it != config.services.end() &&
+         std::ranges::find(it->backends, backend, &BackendConfig::name) != it->backends.end();
 }
 
 Config with_checks(Config config) {

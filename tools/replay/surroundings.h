@@ -26,10 +26,12 @@ using Complaints = std::vector<std::string>;
 [[nodiscard]] std::expected<Paths, Complaints> read_paths(const std::string& file);
 
 /// All backends up, but for what the JSON of `sluicectl --json backends` says (`file` empty: none),
-/// and then for those named "service/backend" in `down`.
+/// and then for those named "service/backend" in `down`, as far as the configuration has them.
 [[nodiscard]] std::expected<Health, Complaints> read_health(const Config& config,
                                                             const std::string& file,
                                                             const std::vector<std::string>& down);
+/// Whether the configuration has "service/backend".
+[[nodiscard]] bool has_backend(const Config& config, const std::string& name);
 /// The same configuration with a health check in every service: one without holds its backends up
 /// whatever Health says. Nothing else in a snapshot depends on it.
 [[nodiscard]] Config with_checks(Config config);
