@@ -23,7 +23,7 @@ std::unexpected<Error> failure(const std::string& doing, std::string_view why,
   return std::unexpected(Error{doing + ": " + std::string(why), path, std::move(remedy)});
 }
 
-// Anything can stand in a file: times before 1970 become 0, those after 2554 that year.
+// Anything can stand in a file: times before 1970 become 1970, those after 2540 that year.
 std::uint64_t time_of(const timeval& time) {
   constexpr auto seconds_max = std::int64_t{18'000'000'000};
   const auto seconds = std::clamp<std::int64_t>(time.tv_sec, 0, seconds_max);
