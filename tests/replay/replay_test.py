@@ -266,10 +266,10 @@ def files_that_are_not_there_or_wrong(tap):
     one_message(tap, run(pcap([]), '--out', '/nonexistent/out.pcap', out=False), 1,
                 'cannot write the capture', 'no such directory')
     with tempfile.TemporaryDirectory(prefix='sluice-replay-') as folder:
-        same = run(pcap([FRAME]), '--out', f'{folder}/in.pcap', out=False, folder=folder)
-        one_message(tap, same, 1, 'the output is the input', 'the output is the input')
-        kept = (pathlib.Path(folder) / 'in.pcap').read_bytes()
-        tap.equal(kept, pcap([FRAME]), 'and is not touched')
+        for name in ('in.pcap', 'sluice.toml', 'paths'):
+            same = run(pcap([FRAME]), '--out', f'{folder}/{name}', out=False, folder=folder, paths=good)
+            one_message(tap, same, 1, 'the output is one of the inputs', f'the output is {name}')
+            tap.check((pathlib.Path(folder) / name).stat().st_size > 0, 'and is not touched')
     full = run(pcap([with_port(port) for port in range(1, 5000)]), '--out', '/dev/full', out=False)
     one_message(tap, full, 1, 'No space left', 'a full disk')
     tap.equal(run(pcap([]), '--nonsense').status, 2, 'an unknown option')

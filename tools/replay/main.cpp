@@ -186,9 +186,13 @@ class Run {
 std::expected<std::optional<CaptureWriter>, Error> open_output(const Arguments& arguments) {
   if (arguments.out.empty()) return std::nullopt;
   std::error_code ignored;
-  for (const std::string& in : arguments.ins)
-    if (std::filesystem::equivalent(in, arguments.out, ignored))
-      return std::unexpected(Error{"the output is the input", arguments.out, "write another file"});
+  std::vector<std::string> read{arguments.paths, arguments.health};
+  read.insert(read.end(), arguments.ins.begin(), arguments.ins.end());
+  read.insert(read.end(), arguments.configs.begin(), arguments.configs.end());
+  for (const std::string& file : read)
+    if (std::filesystem::equivalent(file, arguments.out, ignored))
+      return std::unexpected(
+          Error{"the output is one of the inputs", arguments.out, "write another file"});
   auto out = CaptureWriter::create(arguments.out);
   if (!out) return std::unexpected(out.error());
   return std::move(*out);
