@@ -13,6 +13,8 @@ MAY_INCLUDE = {
     'control/': ('control/', 'core/'),
     'tools/': ('tools/', 'core/'),
     'tools/decap/': ('tools/decap/', 'core/', 'bpf/'),
+    # The packet path without ports and the reading of files, but neither process.
+    'tools/replay/': ('tools/', 'core/', 'dataplane/l4/', 'control/config/'),
 }
 FOLDERS = ('core/', 'dataplane/', 'control/', 'bpf/', 'tools/', 'tests/', 'bench/')
 

@@ -22,6 +22,7 @@ LIBRARIES = (
     Library('OpenSSL', r'^openssl/', ('control/proxy/tls',)),
     Library('hiredis', r'^hiredis(/|\.h$)', ('control/cluster/',)),
     Library('libbpf', r'^(bpf/(libbpf|bpf)\.h|.*\.skel\.h)$', ('bpf/',)),
+    Library('libpcap', r'^pcap(/.*|\.h)$', ('tools/replay/',), r'\bpcap_[a-z]\w*'),
     Library('toml++', r'^(toml\+\+/.*|toml\.hpp)$', ('control/config/',)),
 )
 

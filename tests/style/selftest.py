@@ -61,6 +61,8 @@ def includes_that_point_the_right_way():
         'bpf/maps.h': '', 'bpf/x.cpp': '#include "bpf/x.skel.h"\n#include "bpf/maps.h"\n',
         'control/a.cpp': '#include <sys/socket.h>\n#include "core/a.h"\n',
         'tools/decap/a.cpp': '#include "bpf/maps.h"\n',
+        'tools/replay/a.cpp': '#include "dataplane/l4/a.h"\n#include "control/config/a.h"\n',
+        'dataplane/l4/a.h': '', 'control/config/a.h': '',
         'tests/a.cpp': '#include "dataplane/a.h"\n', 'dataplane/a.h': '',
     })
 
@@ -78,6 +80,12 @@ def include_of_the_other_process():
                  'bpf/b.cpp:1:')
     expect_found(include_direction, files | {'tools/x/b.cpp': '#include "bpf/maps.h"\n'},
                  'tools/x/b.cpp:1:')
+    for other in ('control/a.h', 'dataplane/a.h', 'bpf/maps.h'):
+        expect_found(include_direction, files | {'tools/replay/b.cpp': f'#include "{other}"\n'},
+                     f'tools/replay/b.cpp:1: "{other}"')
+    for other in ('dataplane/l4/a.h', 'control/config/a.h'):
+        expect_found(include_direction, {other: '', 'tools/x/b.cpp': f'#include "{other}"\n'},
+                     f'tools/x/b.cpp:1: "{other}"')
 
 
 @case
@@ -116,6 +124,7 @@ def library_headers_out_of_their_folder():
             ('openssl/ssl.h', 'control/proxy/tls', 'control/proxy'),
             ('hiredis/hiredis.h', 'control/cluster', 'control/session'),
             ('bpf/libbpf.h', 'bpf', 'dataplane/dpdk'), ('bpf/bpf.h', 'bpf', 'tools/decap'),
+            ('pcap/pcap.h', 'tools/replay', 'tools/lab'), ('pcap.h', 'tools/replay', 'dataplane/l4'),
             ('toml++/toml.h', 'control/config', 'control/admin')):
         text = f'#include <{header}>\n'
         expect_clean(library_folders, {f'{home}/a.cpp': text, f'tests/{home}/a.cpp': text})

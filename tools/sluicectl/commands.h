@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tools/sluicectl/client.h"
 #include "tools/sluicectl/show.h"
@@ -56,6 +57,10 @@ struct BackendArgument {
 /// `weight`: 0 to 1000, or "reset".
 [[nodiscard]] int run_weight(const Session& session, const BackendArgument& backend,
                              const std::string& weight);
+
+/// Becomes sluice-replay with these arguments; returns only when that cannot be run. A program of
+/// its own, so that this one has no packet path in it.
+[[nodiscard]] int run_replay(const Session& session, std::vector<std::string> arguments);
 
 /// Prints the completion script of a shell: bash, zsh or fish.
 [[nodiscard]] int run_completion(const std::string& shell);

@@ -115,6 +115,18 @@ void add_changing(CLI::App& app, Arguments& arguments, Command& chosen) {
       ->check(check_weight);
 }
 
+// All that follows the word is for the other program, --help too.
+void add_replay(CLI::App& app, Command& chosen) {
+  CLI::App* replay =
+      app.add_subcommand("replay", "try a configuration on a capture, without a daemon");
+  replay->prefix_command()->set_help_flag();
+  replay->callback([replay, &chosen] {
+    chosen = [words = replay->remaining()](const Session& session) {
+      return run_replay(session, words);
+    };
+  });
+}
+
 void add_completion(CLI::App& app, Arguments& arguments, Command& chosen) {
   add(
       app, "completion", "print a completion script",
@@ -148,6 +160,7 @@ int run(int argc, char** argv) {
   app.add_flag("--json", arguments.json, "print the answer as JSON");
   add_looking(app, arguments, chosen);
   add_changing(app, arguments, chosen);
+  add_replay(app, chosen);
   add_completion(app, arguments, chosen);
   try {
     app.parse(argc, argv);

@@ -1,8 +1,9 @@
 # Completion of sluicectl for bash: source <(sluicectl completion bash)
 _sluicectl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands='status services backends check plan apply drain enable weight counters flows explain completion'
+  local commands='status services backends check plan apply drain enable weight counters flows explain replay completion'
   local options='--socket --json --help --version'
+  local replay='--config --in --out --paths --health --down --port --json --each --explain --help'
   local socket=() words=() word i
 
   # The command and its arguments, without options.
@@ -10,7 +11,9 @@ _sluicectl() {
     word=${COMP_WORDS[i]}
     case $word in
       --socket) socket=(--socket "${COMP_WORDS[i + 1]}"); ((i++)) ;;
-      --limit | --service | --backend) ((i++)) ;;
+      --limit | --service | --backend | --config | --in | --out | --paths | --health | --down | --port)
+        ((i++))
+        ;;
       -*) ;;
       *) words+=("$word") ;;
     esac
@@ -19,9 +22,9 @@ _sluicectl() {
 
   local choices=
   case $previous in
-    --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --socket | --config | --in | --out | --paths | --health) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --service) choices=$(names) ;;
-    --limit | --backend) return ;;
+    --limit | --backend | --down | --port) return ;;
     *)
       case ${words[0]-}:${#words[@]} in
         :0) choices="$commands $options" ;;
@@ -37,6 +40,7 @@ _sluicectl() {
         flows:*) choices='--limit --service --backend' ;;
         explain:1) choices='tcp udp' ;;
         completion:1) choices='bash zsh fish' ;;
+        replay:*) options=$replay ;;
       esac
       if [[ $current == -* ]]; then choices+=" $options"; fi
       ;;

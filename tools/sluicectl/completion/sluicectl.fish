@@ -4,7 +4,7 @@ function __sluicectl_words --description 'the command and its arguments, without
     for word in (commandline -opc)[2..]
         if test $skip = yes
             set skip no
-        else if contains -- $word --socket --limit --service --backend
+        else if contains -- $word --socket --limit --service --backend --config --in --out --paths --health --down --port
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -42,6 +42,7 @@ complete -c sluicectl -n '__sluicectl_at 0' -a weight -d 'set or reset the weigh
 complete -c sluicectl -n '__sluicectl_at 0' -a counters -d 'what became of packets'
 complete -c sluicectl -n '__sluicectl_at 0' -a flows -d 'flows that the data plane knows'
 complete -c sluicectl -n '__sluicectl_at 0' -a explain -d 'where a packet would go, and why'
+complete -c sluicectl -n '__sluicectl_at 0' -a replay -d 'try a configuration on a capture, without a daemon'
 complete -c sluicectl -n '__sluicectl_at 0' -a completion -d 'print a completion script'
 complete -c sluicectl -n '__sluicectl_at 1 backends drain enable weight' -a '(__sluicectl_names)'
 complete -c sluicectl -n '__sluicectl_at 2 drain enable weight' -a '(__sluicectl_names (__sluicectl_words)[2])'
@@ -53,3 +54,12 @@ complete -c sluicectl -n '__fish_seen_subcommand_from counters' -l all -d 'those
 complete -c sluicectl -n '__fish_seen_subcommand_from flows' -l limit -x -d 'at most so many'
 complete -c sluicectl -n '__fish_seen_subcommand_from flows' -l service -x -a '(__sluicectl_names)'
 complete -c sluicectl -n '__fish_seen_subcommand_from flows' -l backend -x
+complete -c sluicectl -n '__fish_seen_subcommand_from replay' -l config -r -F -d 'the configuration file'
+complete -c sluicectl -n '__fish_seen_subcommand_from replay' -l in -r -F -d 'the capture'
+complete -c sluicectl -n '__fish_seen_subcommand_from replay' -l out -r -F -d 'a capture of what would be sent'
+complete -c sluicectl -n '__fish_seen_subcommand_from replay' -l paths -r -F -d 'next hops'
+complete -c sluicectl -n '__fish_seen_subcommand_from replay' -l health -r -F -d 'states of backends'
+complete -c sluicectl -n '__fish_seen_subcommand_from replay' -l down -x -d 'SERVICE/BACKEND that is down'
+complete -c sluicectl -n '__fish_seen_subcommand_from replay' -l port -x -d 'the port that packets come in by'
+complete -c sluicectl -n '__fish_seen_subcommand_from replay' -l each -d 'one record for each packet'
+complete -c sluicectl -n '__fish_seen_subcommand_from replay' -l explain -d 'with the steps in words'

@@ -15,6 +15,7 @@ _sluicectl() {
     'counters:what became of packets'
     'flows:flows that the data plane knows'
     'explain:where a packet would go, and why'
+    'replay:try a configuration on a capture, without a daemon'
     'completion:print a completion script'
   )
   options=(--socket --json --help --version)
@@ -22,7 +23,9 @@ _sluicectl() {
   while ((i < CURRENT)); do
     case $words[i] in
       --socket) socket=(--socket "$words[i+1]"); ((i++)) ;;
-      --limit | --service | --backend) ((i++)) ;;
+      --limit | --service | --backend | --config | --in | --out | --paths | --health | --down | --port)
+        ((i++))
+        ;;
       -*) ;;
       *) words_left+=("$words[i]") ;;
     esac
@@ -31,14 +34,15 @@ _sluicectl() {
   names_of() { names=(${(f)"$(sluicectl $socket complete-names "$@" 2>/dev/null)"}) }
 
   case $words[CURRENT-1] in
-    --socket) _files; return ;;
+    --socket | --config | --in | --out | --paths | --health) _files; return ;;
     --service) names_of; compadd -a names; return ;;
-    --limit | --backend) return ;;
+    --limit | --backend | --down | --port) return ;;
   esac
   if [[ $PREFIX == -* ]]; then
     case ${words_left[1]-} in
       counters) options+=(--all) ;;
       flows) options+=(--limit --service --backend) ;;
+      replay) options=(--config --in --out --paths --health --down --port --json --each --explain --help) ;;
     esac
     compadd -a options
     return
