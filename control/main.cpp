@@ -13,6 +13,7 @@
 #include "control/config/file.h"
 #include "control/daemon.h"
 #include "control/log.h"
+#include "control/netlink/interfaces.h"
 #include "control/state/state.h"
 #include "control/uring/socket.h"
 #include "core/result.h"
@@ -40,7 +41,7 @@ int fail(const Error& error) {
 int check(const std::string& path) {
   const auto text = read_file(path);
   if (!text) return fail(text.error());
-  const auto file = parse_config(*text, path);
+  const auto file = parse_config(*text, path, missing_interfaces);
   if (!file) {
     print(file.error());
     return 1;
@@ -85,7 +86,9 @@ int run(const Arguments& arguments) {
   const auto lock = lock_run_dir(arguments.run_dir);
   if (!lock) return fail(lock.error());
 
-  State state({.config_path = arguments.config, .state_dir = arguments.state_dir});
+  State state({.config_path = arguments.config,
+               .state_dir = arguments.state_dir,
+               .host_check = missing_interfaces});
   if (const auto loaded = state.load(); !loaded) {
     print(loaded.error());
     return 1;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,11 +30,14 @@ struct ConfigFile {
   std::string text;
 };
 
-/// Reads TOML (docs/configuration.md) into a Config that `validate` accepts, or every error in
-/// order of line. A syntax error is the only one reported, for nothing after it can be trusted.
-/// `file` is for messages only.
-[[nodiscard]] std::expected<ConfigFile, std::vector<FileError>> parse_config(std::string_view text,
-                                                                             std::string_view file);
+/// What only this host can tell of a Config that is right in itself.
+using HostCheck = std::function<std::vector<ConfigError>(const Config&)>;
+
+/// Reads TOML (docs/configuration.md) into a Config that `validate` accepts, and `host_check` too
+/// where there is one, or every error in order of line. A syntax error is the only one reported,
+/// for nothing after it can be trusted. `file` is for messages only.
+[[nodiscard]] std::expected<ConfigFile, std::vector<FileError>> parse_config(
+    std::string_view text, std::string_view file, const HostCheck& host_check = {});
 
 /// The whole of a file of at most 64 MiB.
 [[nodiscard]] std::expected<std::string, Error> read_file(const std::string& path);

@@ -134,12 +134,15 @@ Config read_config(const toml::table& root, Findings& findings) {
 }  // namespace
 
 std::expected<ConfigFile, std::vector<FileError>> parse_config(std::string_view text,
-                                                               std::string_view file) {
+                                                               std::string_view file,
+                                                               const HostCheck& host_check) {
   const auto root = parse_toml(text, file);
   if (!root) return std::unexpected(std::vector{root.error()});
   Findings findings(file);
   ConfigFile out{read_config(*root, findings), std::string(text)};
   for (const ConfigError& error : validate(out.config)) findings.invalid(error);
+  if (host_check)
+    for (const ConfigError& error : host_check(out.config)) findings.invalid(error);
   if (!findings.empty()) return std::unexpected(std::move(findings).take());
   return out;
 }

@@ -51,12 +51,12 @@ State::State(Options options)
 
 std::expected<void, std::vector<FileError>> State::load() {
   load_overrides();
-  auto prepared = prepare_file(options_.config_path);
+  auto prepared = prepare_file(options_.config_path, {});
   if (!prepared) {
     const FileErrors errors = std::move(prepared.error());
     const std::string last_good = options_.state_dir + "/last-good.toml";
     if (!exists(last_good)) return std::unexpected(errors);
-    prepared = prepare_file(last_good);
+    prepared = prepare_file(last_good, {});
     if (!prepared) return std::unexpected(errors);
     warning_ = "the last good configuration (" + last_good + ") is in force, since " +
                describe_first(errors);
@@ -66,7 +66,7 @@ std::expected<void, std::vector<FileError>> State::load() {
 }
 
 std::expected<Plan, std::vector<FileError>> State::reload() {
-  auto prepared = prepare_file(options_.config_path);
+  auto prepared = prepare_file(options_.config_path, options_.host_check);
   if (!prepared) {
     warning_ =
         "the configuration read before is in force, since " + describe_first(prepared.error());
@@ -79,7 +79,7 @@ std::expected<Plan, std::vector<FileError>> State::reload() {
 
 std::expected<Plan, std::vector<FileError>> State::apply(std::string_view text,
                                                          std::string_view file) {
-  auto prepared = prepare(text, file);
+  auto prepared = prepare(text, file, options_.host_check);
   if (!prepared) return std::unexpected(std::move(prepared.error()));
   if (auto stored = store_config(text); !stored) return std::unexpected(std::move(stored.error()));
   warning_.clear();
@@ -89,7 +89,7 @@ std::expected<Plan, std::vector<FileError>> State::apply(std::string_view text,
 
 std::expected<Plan, std::vector<FileError>> State::plan(std::string_view text,
                                                         std::string_view file) const {
-  const auto prepared = prepare(text, file);
+  const auto prepared = prepare(text, file, options_.host_check);
   if (!prepared) return std::unexpected(prepared.error());
   return diff(snapshot_, prepared->snapshot);
 }
@@ -148,9 +148,9 @@ void State::subscribe(std::function<void(const Touched&)> listener) {
   listeners_.push_back(std::move(listener));
 }
 
-std::expected<State::Prepared, std::vector<FileError>> State::prepare(std::string_view text,
-                                                                      std::string_view file) const {
-  auto parsed = parse_config(text, file);
+std::expected<State::Prepared, std::vector<FileError>> State::prepare(
+    std::string_view text, std::string_view file, const HostCheck& host_check) const {
+  auto parsed = parse_config(text, file, host_check);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
   Prepared out{.file = std::move(*parsed), .health_notes = {}, .health = {}, .snapshot = {}};
   out.health_notes = notes_for(out.file.config);
@@ -170,10 +170,10 @@ std::expected<State::Prepared, std::vector<FileError>> State::prepare(std::strin
 }
 
 std::expected<State::Prepared, std::vector<FileError>> State::prepare_file(
-    const std::string& path) const {
+    const std::string& path, const HostCheck& host_check) const {
   const auto text = read_file(path);
   if (!text) return std::unexpected(FileErrors{at_beginning(path, text.error())});
-  return prepare(*text, path);
+  return prepare(*text, path, host_check);
 }
 
 // A backend keeps its state where the question to it is the same as before; others start unknown.

@@ -46,6 +46,8 @@ class State {
   struct Options {
     std::string config_path;  // what the operator wrote
     std::string state_dir;    // last-good.toml and overrides.json
+    // Asked of a changed configuration, not of the one at start: an interface may come up later.
+    HostCheck host_check = {};
   };
   explicit State(Options options);
   State(const State&) = delete;
@@ -113,8 +115,10 @@ class State {
     Snapshot snapshot;
   };
   [[nodiscard]] std::expected<Prepared, FileErrors> prepare(std::string_view text,
-                                                            std::string_view file) const;
-  [[nodiscard]] std::expected<Prepared, FileErrors> prepare_file(const std::string& path) const;
+                                                            std::string_view file,
+                                                            const HostCheck& host_check) const;
+  [[nodiscard]] std::expected<Prepared, FileErrors> prepare_file(const std::string& path,
+                                                                 const HostCheck& host_check) const;
   [[nodiscard]] HealthNotes notes_for(const Config& config) const;
   [[nodiscard]] std::expected<void, FileErrors> store_config(std::string_view text) const;
   Plan put_in_force(Prepared prepared);

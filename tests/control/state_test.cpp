@@ -126,6 +126,23 @@ TEST_F(StateTest, WithoutALastGoodOneItGivesTheErrorsOfTheFile) {
   EXPECT_NE(missing.error().at(0).text().find("sluice.toml"), std::string::npos);
 }
 
+// At start an interface may not be there yet; a change that names a wrong one is a mistake.
+TEST_F(StateTest, AsksTheHostAboutChangesButNotAtStart) {
+  std::vector<ConfigError> found = {{"port[0].device", "this host has no interface", "make it"}};
+  State state({.config_path = config_path(), .state_dir = state_dir(), .host_check = [&](auto&) {
+                 return found;
+               }});
+  ASSERT_TRUE(state.load().has_value());
+  for (const auto& refused : {state.plan(two_backends, "f"), state.apply(two_backends, "f")}) {
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().at(0).what, "this host has no interface");
+    EXPECT_GT(refused.error().at(0).line, 1U);
+  }
+  EXPECT_FALSE(state.reload().has_value());
+  found.clear();
+  EXPECT_TRUE(state.reload().has_value());
+}
+
 TEST_F(StateTest, AReloadThatFailsChangesNothing) {
   State state = make();
   ASSERT_TRUE(state.load().has_value());

@@ -35,6 +35,7 @@ BROKEN = (
     Broken('nat without source_pool', 'source_pool = ["192.0.2.67", "192.0.2.68"]\n', '',
            '[[service]]\nname     = "nat-v4"', 'source_pool'),
     Broken('a port without device', 'device = "lan0"\n', '', '', 'device'),
+    Broken('an interface that is not there', 'device = "lan0"', 'device = "lan9"', 'lan9', 'lan0'),
     Broken('a number in quotes', 'port     = 80', 'port     = "80"', 'port     = "80"', 'port'),
     Broken('a duration without unit', 'interval = "500ms"', 'interval = 500', 'interval = 500,',
            'unit'),
