@@ -132,7 +132,7 @@ std::uint64_t NatSessions::prefetch_return(const Packet& packet) const {
   return hash;
 }
 
-NatSession* NatSessions::find_return(const Packet& packet) {
+NatSession* NatSessions::find_return(const Packet& packet) const {
   const NatReturnKey key = return_key(packet);
   if (packet.parsed.family == Family::ipv4) {
     const NatReturn4* entry = returns4_.find(NatReturn4::key_of(key), packet.table_hash);
@@ -142,7 +142,7 @@ NatSession* NatSessions::find_return(const Packet& packet) {
   return entry == nullptr ? nullptr : &sessions_[entry->session];
 }
 
-std::uint16_t NatSessions::owner_of_return(const Packet& packet) const {
+std::uint16_t NatSessions::rss_worker(const Packet& packet) const {
   const ParsedPacket& parsed = packet.parsed;
   return steering_.worker_of({parsed.source, parsed.destination, Port::from_be(parsed.source_port),
                               Port::from_be(parsed.destination_port), protocol_of(packet)});

@@ -30,9 +30,10 @@ class NatSessions {
   /// Key and hash of a server's answer, and a prefetch of its bucket.
   [[nodiscard]] std::uint64_t prefetch_return(const Packet& packet) const;
   /// The session of a server's answer, or null.
-  [[nodiscard]] NatSession* find_return(const Packet& packet);
-  /// The worker that would have the session.
-  [[nodiscard]] std::uint16_t owner_of_return(const Packet& packet) const;
+  [[nodiscard]] NatSession* find_return(const Packet& packet) const;
+  /// The worker that RSS gives packets with these addresses and ports: of a server's answer, the
+  /// one that has the session.
+  [[nodiscard]] std::uint16_t rss_worker(const Packet& packet) const;
 
  private:
   [[nodiscard]] bool claim_port(NatSession& session, const Address& source, Protocol protocol);
