@@ -62,7 +62,8 @@ Text text_of(Verdict verdict) {
       return {"drop_nat_ports_exhausted",
               "no free source port towards this backend; add addresses to source_pool"};
     case Verdict::drop_nat_table_full:
-      return {"drop_nat_table_full", "no room for another NAT session; raise flows_max"};
+      return {"drop_nat_table_full",
+              "no room for another NAT session, and none is half-open; raise flows_max"};
     case Verdict::drop_no_headroom:
       return {"drop_no_headroom", "no room in the buffer for another header"};
     case Verdict::drop_tx_full:

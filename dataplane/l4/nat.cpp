@@ -10,6 +10,8 @@ constexpr std::uint32_t source_port_count = 65'536 - source_port_first;
 // Ports tried per pool address before the next address: with w workers one in w suits, and of those
 // few are taken unless the pool is nearly spent.
 constexpr std::uint32_t port_tries = 512;
+// Sessions looked at, a cache line each, for a half-open one when all are taken.
+constexpr std::uint32_t half_open_looks = 16;
 
 Protocol protocol_of(const Packet& packet) {
   return packet.parsed.layer4 == Layer4::udp ? Protocol::udp : Protocol::tcp;
@@ -100,6 +102,15 @@ template <typename Entry>
 void NatSessions::erase_return(ConnectionTable<Entry>& table, const NatReturnKey& key) {
   const auto bits = Entry::key_of(key);
   if (Entry* entry = table.find(bits, table.hash(bits))) table.clear(*entry);
+}
+
+NatSession* NatSessions::find_half_open() {
+  for (std::uint32_t i = 0; i < half_open_looks; ++i) {
+    NatSession& session = sessions_[next_look_];
+    next_look_ = next_look_ + 1 == sessions_.size() ? 0 : next_look_ + 1;
+    if (session.state == FlowState::opening) return &session;
+  }
+  return nullptr;
 }
 
 void NatSessions::close(NatSession& session) {

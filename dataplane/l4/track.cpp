@@ -163,10 +163,35 @@ Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet) {
   // translated like any other.
   Verdict why = Verdict::none;
   NatSession* session = nat_.open(snapshot, packet, *backend, why);
+  if (why == Verdict::drop_nat_table_full && make_room_for_session())
+    session = nat_.open(snapshot, packet, *backend, why);
   if (session == nullptr) return {.verdict = why};
   session->last_seen = now_;
   session->state = next_state(FlowState::empty, packet);
   return {backend, session, Verdict::none};
+}
+
+// All sessions are taken: a half-open one gives way, so that a flood of SYNs, which never become
+// more than that, does not shut out clients until it times out.
+bool Tracker::make_room_for_session() {
+  NatSession* session = nat_.find_half_open();
+  if (session == nullptr) return false;
+  ++counters_.flows_evicted;
+  if (session->client.is_ipv4())
+    forget_flow(flows4_, *session);
+  else
+    forget_flow(flows6_, *session);
+  nat_.close(*session);
+  return true;
+}
+
+// The client's entry goes with its session: the number will soon be another session's.
+template <typename Entry>
+void Tracker::forget_flow(ConnectionTable<Entry>& table, const NatSession& session) {
+  const auto key = Entry::key_of({session.client, session.client_port, session.listener});
+  Entry* entry = table.find(key, table.hash(key));
+  if (entry != nullptr && entry->flow.is_nat != 0 && entry->flow.value == nat_.number_of(session))
+    table.clear(*entry);
 }
 
 template <typename Entry>

@@ -66,6 +66,9 @@ class Tracker {
   [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
                                 const FlowValue& flow) const;
+  [[nodiscard]] bool make_room_for_session();
+  template <typename Entry>
+  void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
   void release(FlowValue& flow);
 
   ConnectionTable<FlowEntry4> flows4_;
