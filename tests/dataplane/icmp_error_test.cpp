@@ -206,6 +206,42 @@ TEST(PoolError, GoesBackToTheClient) {
   }
 }
 
+// Errors damaged anywhere behind the link header, each ending at a page that nobody may touch: what
+// leaves is no longer than what came, a tunnel header apart.
+TEST(IcmpError, DamagedAnywhereDoesNoHarm) {
+  std::mt19937_64 random(4'443);
+  for (const Forward forward : {Forward::ipip, Forward::l2dsr, Forward::nat})
+    for (const Family family : families) {
+      Rig rig;
+      const Snapshot snapshot = compiled(config_of(forward, family));
+      const FrameSpec request = client_frame(family);
+      const Outcome there = rig.send(snapshot, request);
+      const FrameSpec about =
+          answer_to(request);  // and with NAT, every other one about our own packet
+      FrameSpec ours = about;
+      if (ParsedPacket seen; forward == Forward::nat) {
+        ASSERT_EQ(parse(there.frame, seen), Verdict::none);
+        ours.source = seen.source;
+        ours.source_port = seen.source_port.host();
+        ours.destination = seen.destination;
+        ours.destination_port = seen.destination_port.host();
+      }
+      int sent = 0;
+      for (int i = 0; i < 20'000; ++i) {
+        Bytes frame = error_about(i % 2 == 0 ? about : ours);
+        for (std::size_t hits = random() % 4; hits > 0; --hits)
+          frame[14 + random() % (frame.size() - 14)] = static_cast<std::uint8_t>(random());
+        if (random() % 8 == 0) frame.resize(14 + random() % (frame.size() - 14));
+        const Outcome out = rig.send(snapshot, frame);
+        ASSERT_NE(out.verdict, Verdict::none);
+        if (exit_of(out.verdict) != Exit::transmit) continue;
+        ++sent;
+        ASSERT_LE(out.frame.size(), frame.size() + 40) << out.name();
+      }
+      EXPECT_GT(sent, 2'000);
+    }
+}
+
 // Both directions reach the worker that has the session, in one step.
 TEST(IcmpError, IsHandedToTheWorkerOfItsSession) {
   const Snapshot snapshot = compiled(config_of(Forward::nat, Family::ipv4));
