@@ -48,7 +48,8 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_too_big:
       return {"drop_too_big", "too big for the path to the backend, and the sender cannot be told"};
     case Verdict::drop_icmp_unsupported:
-      return {"drop_icmp_unsupported", "an ICMP message for a VIP other than an echo request"};
+      return {"drop_icmp_unsupported",
+              "an ICMP message for a VIP that is neither an echo request nor an error"};
     case Verdict::drop_no_listener:
       return {"drop_no_listener", "for a VIP, but no service has this protocol and port"};
     case Verdict::drop_no_backend:
@@ -61,7 +62,8 @@ Text text_of(Verdict verdict) {
       return {"drop_nat_ports_exhausted",
               "no free source port towards this backend; add addresses to source_pool"};
     case Verdict::drop_nat_table_full:
-      return {"drop_nat_table_full", "no room for another NAT session; raise flows_max"};
+      return {"drop_nat_table_full",
+              "no room for another NAT session, and none is half-open; raise flows_max"};
     case Verdict::drop_no_headroom:
       return {"drop_no_headroom", "no room in the buffer for another header"};
     case Verdict::drop_tx_full:
@@ -70,6 +72,16 @@ Text text_of(Verdict verdict) {
       return {"drop_hand_over_full", "the owning worker's queue is full"};
     case Verdict::drop_icmp_rate_limited:
       return {"drop_icmp_rate_limited", "an answer by ICMP was due but over the rate limit"};
+    case Verdict::sent_icmp_error:
+      return {"sent_icmp_error",
+              "an ICMP error to a VIP, sent to the backend whose flow it is about"};
+    case Verdict::sent_icmp_error_return:
+      return {"sent_icmp_error_return",
+              "an ICMP error about a translated packet, translated back and sent to its client"};
+    case Verdict::drop_icmp_bad_quote:
+      return {"drop_icmp_bad_quote", "an ICMP error that quotes no TCP or UDP packet we can read"};
+    case Verdict::drop_icmp_unknown_flow:
+      return {"drop_icmp_unknown_flow", "an ICMP error about no listener or NAT session of ours"};
     case Verdict::count_:
       break;
   }

@@ -42,6 +42,11 @@ enum class Verdict : std::uint8_t {
   drop_tx_full,
   drop_hand_over_full,
   drop_icmp_rate_limited,
+  // Appended since version 1 of the layout.
+  sent_icmp_error,         // to the server of the flow that it is about
+  sent_icmp_error_return,  // to the client of the NAT session that it is about
+  drop_icmp_bad_quote,
+  drop_icmp_unknown_flow,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

@@ -39,4 +39,17 @@ struct ParsedPacket {
 /// it must be dropped. Never reads outside `frame`.
 [[nodiscard]] Verdict parse(std::span<const std::uint8_t> frame, ParsedPacket& out);
 
+/// Whether this is an ICMP or ICMPv6 error, which quotes the packet that it is about: unreachable,
+/// packet too big, time exceeded, parameter problem (RFC 792, RFC 4443 section 3).
+[[nodiscard]] bool is_icmp_error(const ParsedPacket& packet);
+
+/// Reads the TCP or UDP packet that an ICMP error quotes: addresses, ports, and where its headers
+/// are, counted from the start of the error's frame. `error` is what `parse` made of `frame`, and
+/// `is_icmp_error`. The quoted packet is of the same family, with options or extension headers, and
+/// usually cut short: its length fields are not believed, `out.ip_length_bytes` is what is there.
+/// False when there is no such packet, or not enough of it to see the ports. Never reads outside
+/// `frame`.
+[[nodiscard]] bool parse_quoted(std::span<const std::uint8_t> frame, const ParsedPacket& error,
+                                ParsedPacket& out);
+
 }  // namespace sluice

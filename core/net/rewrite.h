@@ -21,6 +21,19 @@ struct Translation {
 };
 void translate(std::uint8_t* frame, const ParsedPacket& packet, const Translation& translation);
 
+/// New addresses of an ICMP error, and of the packet that it quotes. Every checksum is adjusted:
+/// IP's and ICMP's outside, IP's and, where they are quoted so far, TCP's or UDP's inside. None is
+/// computed anew: an error that came in damaged goes out damaged, for its receiver to drop, and
+/// nothing that lies behind the quoted headers (RFC 4884 extensions) is read.
+struct ErrorTranslation {
+  Address source;
+  Address destination;
+  Translation quoted;
+};
+/// `error` and `quoted`: what `parse` and `parse_quoted` made of `frame`.
+void translate_error(std::uint8_t* frame, const ParsedPacket& error, const ParsedPacket& quoted,
+                     const ErrorTranslation& translation);
+
 /// One less, with IPv4's checksum adjusted. The caller has checked that it is above 1.
 void decrement_ttl(std::uint8_t* frame, const ParsedPacket& packet);
 

@@ -121,6 +121,13 @@ struct TcpHeader {
 };
 static_assert(sizeof(TcpHeader) == 20);
 
+/// The common start of TCP and UDP headers.
+struct Ports {
+  Be16 source;
+  Be16 destination;
+};
+static_assert(sizeof(Ports) == 4);
+
 /// RFC 768.
 struct UdpHeader {
   Be16 source_port;

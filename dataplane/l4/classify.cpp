@@ -22,10 +22,15 @@ void classify_own(const OwnAddress& own, Packet& packet) {
   } else if (own.is_vip) {
     if (is_echo_request(parsed))
       packet.role = Role::echo;
+    else if (is_icmp_error(parsed))
+      packet.role = Role::vip_error;
     else
       packet.verdict = is_icmp(parsed) ? Verdict::drop_icmp_unsupported : Verdict::drop_no_listener;
   } else if (parsed.has_ports) {
     packet.role = Role::nat_return;
+    packet.source_index = own.source_index;
+  } else if (is_icmp_error(parsed)) {
+    packet.role = Role::pool_error;
     packet.source_index = own.source_index;
   } else {
     // The kernel has this address too and answers pings to it.

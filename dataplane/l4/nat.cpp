@@ -10,6 +10,8 @@ constexpr std::uint32_t source_port_count = 65'536 - source_port_first;
 // Ports tried per pool address before the next address: with w workers one in w suits, and of those
 // few are taken unless the pool is nearly spent.
 constexpr std::uint32_t port_tries = 512;
+// Sessions looked at, a cache line each, for a half-open one when all are taken.
+constexpr std::uint32_t half_open_looks = 16;
 
 Protocol protocol_of(const Packet& packet) {
   return packet.parsed.layer4 == Layer4::udp ? Protocol::udp : Protocol::tcp;
@@ -102,6 +104,15 @@ void NatSessions::erase_return(ConnectionTable<Entry>& table, const NatReturnKey
   if (Entry* entry = table.find(bits, table.hash(bits))) table.clear(*entry);
 }
 
+NatSession* NatSessions::find_half_open() {
+  for (std::uint32_t i = 0; i < half_open_looks; ++i) {
+    NatSession& session = sessions_[next_look_];
+    next_look_ = next_look_ + 1 == sessions_.size() ? 0 : next_look_ + 1;
+    if (session.state == FlowState::opening) return &session;
+  }
+  return nullptr;
+}
+
 void NatSessions::close(NatSession& session) {
   if (session.protocol == 0) return;
   const NatReturnKey key{session.server, session.server_port, session.source_port, session.source,
@@ -132,7 +143,7 @@ std::uint64_t NatSessions::prefetch_return(const Packet& packet) const {
   return hash;
 }
 
-NatSession* NatSessions::find_return(const Packet& packet) {
+NatSession* NatSessions::find_return(const Packet& packet) const {
   const NatReturnKey key = return_key(packet);
   if (packet.parsed.family == Family::ipv4) {
     const NatReturn4* entry = returns4_.find(NatReturn4::key_of(key), packet.table_hash);
@@ -142,7 +153,7 @@ NatSession* NatSessions::find_return(const Packet& packet) {
   return entry == nullptr ? nullptr : &sessions_[entry->session];
 }
 
-std::uint16_t NatSessions::owner_of_return(const Packet& packet) const {
+std::uint16_t NatSessions::rss_worker(const Packet& packet) const {
   const ParsedPacket& parsed = packet.parsed;
   return steering_.worker_of({parsed.source, parsed.destination, Port::from_be(parsed.source_port),
                               Port::from_be(parsed.destination_port), protocol_of(packet)});

@@ -24,15 +24,20 @@ class NatSessions {
   /// come back to this worker. Null: `why` says drop_nat_table_full or drop_nat_ports_exhausted.
   [[nodiscard]] NatSession* open(const Snapshot& snapshot, const Packet& packet,
                                  const Backend& backend, Verdict& why);
+  /// A half-open TCP session that may give way to a new one, or null when a few looks found none.
+  /// The looks go on where the last ones ended, so a session that has just been opened is safe for
+  /// a whole round, and in a flood of SYNs the oldest one goes first.
+  [[nodiscard]] NatSession* find_half_open();
   /// Forgets a session; its source port is free again.
   void close(NatSession& session);
 
   /// Key and hash of a server's answer, and a prefetch of its bucket.
   [[nodiscard]] std::uint64_t prefetch_return(const Packet& packet) const;
   /// The session of a server's answer, or null.
-  [[nodiscard]] NatSession* find_return(const Packet& packet);
-  /// The worker that would have the session.
-  [[nodiscard]] std::uint16_t owner_of_return(const Packet& packet) const;
+  [[nodiscard]] NatSession* find_return(const Packet& packet) const;
+  /// The worker that RSS gives packets with these addresses and ports: of a server's answer, the
+  /// one that has the session.
+  [[nodiscard]] std::uint16_t rss_worker(const Packet& packet) const;
 
  private:
   [[nodiscard]] bool claim_port(NatSession& session, const Address& source, Protocol protocol);
@@ -48,6 +53,7 @@ class NatSessions {
   ConnectionTable<NatReturn6> returns6_;
   std::vector<std::uint32_t> free_;  // numbers given back; reserved at start, never grows beyond
   std::uint32_t never_used_ = 0;     // all numbers from here on are free too
+  std::uint32_t next_look_ = 0;      // where find_half_open goes on
   std::uint32_t next_pool_ = 0;      // where the last session found its pool address
   std::uint64_t seed_ = 0;
   const ReturnSteering& steering_;

@@ -14,6 +14,8 @@ enum class Role : std::uint8_t {
   flow,        // a client's packet for a listener
   nat_return,  // a server's packet for a source-pool address
   echo,        // an echo request to a VIP
+  vip_error,   // an ICMP error to a VIP
+  pool_error,  // an ICMP error to a source-pool address
 };
 
 /// One packet of a burst: a contiguous frame in a buffer that someone else owns. The pipeline moves
@@ -28,7 +30,7 @@ struct Packet {
   Verdict verdict = Verdict::none;
   Role role = Role::none;
   std::uint16_t listener = 0;      // role flow: ListenerId
-  std::uint16_t source_index = 0;  // role nat_return: into Snapshot::sources
+  std::uint16_t source_index = 0;  // roles nat_return and pool_error: into Snapshot::sources
   std::uint16_t to_worker = 0;     // verdict handed_over
   std::uint64_t table_hash = 0;    // of the flow's or return's key
   ParsedPacket parsed;
@@ -44,6 +46,8 @@ enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
     case Verdict::sent_nat_return:
     case Verdict::replied_echo:
     case Verdict::replied_too_big:
+    case Verdict::sent_icmp_error:
+    case Verdict::sent_icmp_error_return:
       return Exit::transmit;
     case Verdict::passed_to_kernel:
       return Exit::kernel;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "dataplane/l4/classify.h"
 #include "dataplane/l4/transmit.h"
@@ -15,6 +16,29 @@ constexpr std::uint64_t age_step_ns = 1'000'000;
 constexpr std::size_t age_buckets_max = 4'096;  // in one step: under a tenth of a millisecond
 
 FlowTick tick_of(std::uint64_t now_ns) { return static_cast<FlowTick>(now_ns / ns_per_second); }
+
+bool is_served(const Snapshot& snapshot, const NatSession& session) {
+  return session.listener < snapshot.listeners.size() &&
+         snapshot.listeners[session.listener].in_use;
+}
+
+// The packet that an ICMP error is about. False, and the verdict says why, when there is none or
+// when it is not the error's receiver who sent it.
+bool read_quoted(Packet& packet, ParsedPacket& quoted) {
+  packet.verdict = Verdict::drop_icmp_bad_quote;
+  if (!parse_quoted({packet.data, packet.length_bytes}, packet.parsed, quoted)) return false;
+  packet.verdict = Verdict::drop_icmp_unknown_flow;
+  return quoted.source == packet.parsed.destination;
+}
+
+// A packet of the same flow in the other direction: the one that comes to us, for the tables.
+Packet sent_back(const ParsedPacket& quoted) {
+  Packet out;
+  out.parsed = quoted;
+  std::swap(out.parsed.source, out.parsed.destination);
+  std::swap(out.parsed.source_port, out.parsed.destination_port);
+  return out;
+}
 
 }  // namespace
 
@@ -50,18 +74,31 @@ void Pipeline::look(const Snapshot& snapshot, Packet& packet) {
   if (packet.role == Role::flow || packet.role == Role::nat_return) tracker_.prefetch(packet);
 }
 
+// Two tests for the two roles that nearly all packets have: a switch over all of them would become
+// an indirect jump.
 void Pipeline::send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns) {
+  if (packet.role == Role::flow)
+    send_flow(snapshot, packet, now_ns);
+  else if (packet.role == Role::nat_return)
+    send_return(snapshot, packet);
+  else if (packet.role != Role::none)
+    send_icmp(snapshot, packet);
+}
+
+void Pipeline::send_icmp(const Snapshot& snapshot, Packet& packet) {
   switch (packet.role) {
-    case Role::none:
-      break;
-    case Role::flow:
-      send_flow(snapshot, packet, now_ns);
-      break;
-    case Role::nat_return:
-      send_return(snapshot, packet);
-      break;
     case Role::echo:
       reply_echo(packet);
+      break;
+    case Role::vip_error:
+      send_vip_error(snapshot, packet);
+      break;
+    case Role::pool_error:
+      send_pool_error(snapshot, packet);
+      break;
+    case Role::none:
+    case Role::flow:
+    case Role::nat_return:
       break;
   }
 }
@@ -101,19 +138,70 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
 }
 
 void Pipeline::send_return(const Snapshot& snapshot, Packet& packet) {
-  if (const NatSession* session = tracker_.session_of_return(packet)) {
-    const bool served = session->listener < snapshot.listeners.size() &&
-                        snapshot.listeners[session->listener].in_use;
-    if (served)
-      send_nat_return(packet, snapshot, *session);
-    else
-      packet.verdict = Verdict::drop_nat_unknown_flow;
+  packet.verdict = Verdict::drop_nat_unknown_flow;
+  const NatSession* session = tracker_.session_of_return(packet);
+  if (session == nullptr)
+    hand_over(packet, tracker_.rss_worker(packet));
+  else if (is_served(snapshot, *session))
+    send_nat_return(packet, snapshot, *session);
+}
+
+// From a router on the way to a client, about what a server sent under the VIP's address. Another
+// worker may have the flow: ipip and l2dsr fall back to the slots, which name the flow's backend
+// unless they have changed since; NAT needs the session.
+void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
+  ParsedPacket quoted;
+  if (!read_quoted(packet, quoted)) return;
+  Packet flow = sent_back(quoted);
+  const auto* listener = snapshot.vips.find(flow.parsed.destination, flow.parsed.destination_port,
+                                            Protocol{flow.parsed.ip_protocol});
+  if (listener == nullptr) return;
+  flow.role = Role::flow;
+  flow.listener = listener->id;
+  tracker_.prefetch(flow);
+  const Choice choice = tracker_.look_up(snapshot, flow);
+  if (choice.backend == nullptr) {
+    packet.verdict = choice.verdict;
+    if (choice.verdict == Verdict::drop_icmp_unknown_flow)
+      hand_over(packet, tracker_.rss_worker(flow));
     return;
   }
-  packet.verdict = Verdict::drop_nat_unknown_flow;
-  if (options_.workers == 1) return;
-  packet.to_worker = tracker_.owner_of_return(packet);
-  if (packet.to_worker != options_.worker) packet.verdict = Verdict::handed_over;
+  const Backend& backend = *choice.backend;
+  if (!backend.path) {
+    packet.verdict = Verdict::drop_no_path;
+  } else if (packet.parsed.ip_length_bytes > backend.inner_mtu_bytes) {
+    packet.verdict = Verdict::drop_too_big;  // no error is sent about an error
+  } else if (choice.session != nullptr) {
+    send_error_to_server(packet, quoted, backend, snapshot, *choice.session);
+  } else {
+    if (snapshot.services[backend.service].forward == Forward::ipip)
+      send_ipip(packet, backend);
+    else
+      send_l2dsr(packet, backend);
+    if (exit_of(packet.verdict) == Exit::transmit) packet.verdict = Verdict::sent_icmp_error;
+  }
+}
+
+// From a server or a router on the way to it, about what we sent there under a source-pool address.
+void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
+  ParsedPacket quoted;
+  if (!read_quoted(packet, quoted)) return;
+  Packet answer = sent_back(quoted);
+  answer.role = Role::nat_return;
+  answer.source_index = packet.source_index;
+  tracker_.prefetch(answer);
+  const NatSession* session = tracker_.look_up_return(answer);
+  if (session == nullptr)
+    hand_over(packet, tracker_.rss_worker(answer));
+  else if (is_served(snapshot, *session))
+    send_error_to_client(packet, quoted, snapshot, *session);
+}
+
+// Once at most: the owner has nobody to give it to.
+void Pipeline::hand_over(Packet& packet, std::uint16_t owner) const {
+  if (options_.workers == 1 || owner == options_.worker) return;
+  packet.to_worker = owner;
+  packet.verdict = Verdict::handed_over;
 }
 
 void Pipeline::count_verdicts(std::span<const Packet> burst) {

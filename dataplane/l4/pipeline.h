@@ -51,6 +51,11 @@ class Pipeline {
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_return(const Snapshot& snapshot, Packet& packet);
+  // Kept out of the way of all other packets.
+  [[gnu::cold]] void send_icmp(const Snapshot& snapshot, Packet& packet);
+  [[gnu::cold]] void send_vip_error(const Snapshot& snapshot, Packet& packet);
+  [[gnu::cold]] void send_pool_error(const Snapshot& snapshot, Packet& packet);
+  void hand_over(Packet& packet, std::uint16_t owner) const;
   [[nodiscard]] bool is_for_us(const Packet& packet) const;
 
   Options options_;

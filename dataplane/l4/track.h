@@ -34,8 +34,16 @@ class Tracker {
   [[nodiscard]] Choice choose(const Snapshot& snapshot, const Packet& packet);
   /// The session of a server's answer; null when this worker does not know it.
   [[nodiscard]] NatSession* session_of_return(const Packet& packet);
-  [[nodiscard]] std::uint16_t owner_of_return(const Packet& packet) const {
-    return nat_.owner_of_return(packet);
+  /// Where a packet of this client's flow would go, without a trace: nothing is remembered,
+  /// refreshed or begun. Without a NAT session of its own it has none: drop_icmp_unknown_flow.
+  [[nodiscard]] Choice look_up(const Snapshot& snapshot, const Packet& packet) const;
+  /// The session of a server's answer, without refreshing it; null when this worker does not know
+  /// it.
+  [[nodiscard]] const NatSession* look_up_return(const Packet& packet) const {
+    return nat_.find_return(packet);
+  }
+  [[nodiscard]] std::uint16_t rss_worker(const Packet& packet) const {
+    return nat_.rss_worker(packet);
   }
 
   /// Frees what has been idle too long in the next `buckets` buckets of each table. A full round
@@ -48,6 +56,9 @@ class Tracker {
   template <typename Entry>
   [[nodiscard]] Choice choose_in(ConnectionTable<Entry>& table, const Snapshot& snapshot,
                                  const Packet& packet);
+  template <typename Entry>
+  [[nodiscard]] Choice look_up_in(const ConnectionTable<Entry>& table, const Snapshot& snapshot,
+                                  const Packet& packet) const;
   [[nodiscard]] Choice known(const Snapshot& snapshot, const Packet& packet, FlowValue& flow);
   template <typename Entry>
   void remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
@@ -55,6 +66,9 @@ class Tracker {
   [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
                                 const FlowValue& flow) const;
+  [[nodiscard]] bool make_room_for_session();
+  template <typename Entry>
+  void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
   void release(FlowValue& flow);
 
   ConnectionTable<FlowEntry4> flows4_;

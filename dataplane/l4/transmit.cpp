@@ -45,6 +45,13 @@ void send_by(Packet& packet, Verdict verdict, PortIndex port) {
   packet.out_port = port;
 }
 
+// By the hop that the client's packets come from.
+void send_to_client(Packet& packet, Verdict verdict, const NatSession& session) {
+  const LinkHeader link{MacAddress{session.client_mac}, MacAddress{session.own_mac}};
+  link.write(packet.data, packet.parsed.family);
+  send_by(packet, verdict, session.in_port);
+}
+
 // Back to the hop that the packet came from, VLAN tags as they were.
 void turn_around(Packet& packet) {
   auto& ethernet = ethernet_header(packet);
@@ -98,9 +105,47 @@ void send_nat_return(Packet& packet, const Snapshot& snapshot, const NatSession&
              .source_port = listener.port.be(),
              .destination_port = session.client_port});
   decrement_ttl(packet.data, packet.parsed);
-  const LinkHeader link{MacAddress{session.client_mac}, MacAddress{session.own_mac}};
-  link.write(packet.data, packet.parsed.family);
-  send_by(packet, Verdict::sent_nat_return, session.in_port);
+  send_to_client(packet, Verdict::sent_nat_return, session);
+}
+
+// Both translate the quoted packet back to what its sender sent, and the error's destination with
+// it (RFC 5508 section 4.2, REQ-4 and REQ-5). The error's source becomes the address by which the
+// receiver knows us, as section 4.2.2 demands of errors from the inner realm and as Linux does in
+// both directions: a router's own address may be a private one on the other side, where a filter
+// against forged sources would drop the message, and with it path MTU discovery. Neither refreshes
+// or ends the session (REQ-6).
+
+void send_error_to_server(Packet& packet, const ParsedPacket& quoted, const Backend& backend,
+                          const Snapshot& snapshot, const NatSession& session) {
+  if (!outlives_hop(packet)) return;
+  const Address& pool = snapshot.sources[session.source];
+  translate_error(packet.data, packet.parsed, quoted,
+                  {.source = pool,
+                   .destination = session.server,
+                   .quoted = {.source = session.server,
+                              .destination = pool,
+                              .source_port = session.server_port,
+                              .destination_port = session.source_port}});
+  decrement_ttl(packet.data, packet.parsed);
+  if (!reframe(packet, 0)) return;
+  backend.link.write(packet.data, packet.parsed.family);
+  send_by(packet, Verdict::sent_icmp_error, backend.out_port);
+}
+
+void send_error_to_client(Packet& packet, const ParsedPacket& quoted, const Snapshot& snapshot,
+                          const NatSession& session) {
+  if (!outlives_hop(packet)) return;
+  const Listener& listener = snapshot.listeners[session.listener];
+  translate_error(packet.data, packet.parsed, quoted,
+                  {.source = listener.vip,
+                   .destination = session.client,
+                   .quoted = {.source = session.client,
+                              .destination = listener.vip,
+                              .source_port = session.client_port,
+                              .destination_port = listener.port.be()}});
+  decrement_ttl(packet.data, packet.parsed);
+  if (!reframe(packet, 0)) return;
+  send_to_client(packet, Verdict::sent_icmp_error_return, session);
 }
 
 void reply_echo(Packet& packet) {

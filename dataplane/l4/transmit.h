@@ -21,6 +21,12 @@ void send_nat(Packet& packet, const Backend& backend, const Snapshot& snapshot,
               NatSession& session);
 /// Server to client.
 void send_nat_return(Packet& packet, const Snapshot& snapshot, const NatSession& session);
+/// An ICMP error to a VIP, translated for the server as its flow's packets are.
+void send_error_to_server(Packet& packet, const ParsedPacket& quoted, const Backend& backend,
+                          const Snapshot& snapshot, const NatSession& session);
+/// An ICMP error to a source-pool address, translated for the client of this session.
+void send_error_to_client(Packet& packet, const ParsedPacket& quoted, const Snapshot& snapshot,
+                          const NatSession& session);
 void reply_echo(Packet& packet);
 /// Tells the sender which size fits, or drops.
 void reply_too_big(Packet& packet, std::uint16_t mtu_bytes, TokenBucket& errors,

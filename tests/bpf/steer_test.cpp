@@ -304,10 +304,7 @@ class RandomFrame {
 enum class Difference {
   none,
   // Steered, and then the data plane says it is the kernel's. It cannot be given back there:
-  icmp_error_for_source,  // errors about NAT's packets; nobody else could use them, the data plane
-                          // does not yet
-  fragment_of_other,      // of a protocol without ports: later fragments do not tell, so none is
-                          // asked
+  fragment_of_other,  // of a protocol without ports: later fragments do not tell, so none is asked
   // Left to the kernel though the data plane would have an opinion:
   kernel_drops_it,    // broken or mapped: a drop here, and one there
   no_service_on_vip,  // drop_no_listener, drop_icmp_unsupported: the kernel may serve a VIP too
@@ -336,11 +333,9 @@ bool mentions_authentication_or_mobility(const Bytes& frame, const ParsedPacket&
 Difference explain_steered(const Snapshot& snapshot, const dataplane::Packet& packet) {
   if (packet.verdict != Verdict::passed_to_kernel) return Difference::none;
   const ParsedPacket& parsed = packet.parsed;
-  const OwnAddress* own = snapshot.vips.find(parsed.destination);
-  if (own == nullptr) return Difference::unexplained;
-  if (parsed.is_fragment && parsed.layer4 == Layer4::other) return Difference::fragment_of_other;
-  const bool is_icmp = parsed.layer4 == Layer4::icmp || parsed.layer4 == Layer4::icmpv6;
-  return !own->is_vip && is_icmp ? Difference::icmp_error_for_source : Difference::unexplained;
+  if (snapshot.vips.find(parsed.destination) == nullptr) return Difference::unexplained;
+  return parsed.is_fragment && parsed.layer4 == Layer4::other ? Difference::fragment_of_other
+                                                              : Difference::unexplained;
 }
 
 Difference explain_passed(const Bytes& frame, const dataplane::Packet& packet) {
@@ -393,7 +388,6 @@ TEST_F(Steer, AgreesWithTheDataPlaneOnRandomFrames) {
   // Each difference is one that happens, and most frames have none.
   EXPECT_GT((seen[{true, Difference::none}]), 10'000);
   EXPECT_GT((seen[{false, Difference::none}]), 10'000);
-  EXPECT_GT((seen[{true, Difference::icmp_error_for_source}]), 0);
   EXPECT_GT((seen[{true, Difference::fragment_of_other}]), 0);
   EXPECT_GT((seen[{false, Difference::kernel_drops_it}]), 0);
   EXPECT_GT((seen[{false, Difference::no_service_on_vip}]), 0);

@@ -228,7 +228,9 @@ Address random_address(std::mt19937_64& random, Family family) {
   return Address::from_bytes(bytes);
 }
 
-Bytes build(const FrameSpec& spec) {
+namespace {
+
+Bytes build_around(const FrameSpec& spec, const Bytes& payload) {
   Bytes out;
   put(out, spec.link_destination.bytes);
   put(out, spec.link_source.bytes);
@@ -237,13 +239,34 @@ Bytes build(const FrameSpec& spec) {
     put16(out, spec.vlans[i]);
   }
   put16(out, spec.source.is_ipv4() ? 0x0800 : 0x86dd);
-  const Bytes payload = build_payload(spec);
   if (spec.source.is_ipv4())
     put_ipv4(out, spec, payload);
   else
     put_ipv6(out, spec, payload);
   out.insert(out.end(), spec.padding_bytes, 0xee);
   return out;
+}
+
+}  // namespace
+
+Bytes build(const FrameSpec& spec) { return build_around(spec, build_payload(spec)); }
+
+Bytes build_error(FrameSpec spec, std::uint8_t type, std::uint8_t code, std::uint32_t rest,
+                  std::span<const std::uint8_t> quoted) {
+  spec.payload = Payload::icmp_echo;  // for its protocol number
+  Bytes message = {type, code, 0, 0};
+  put32(message, rest);
+  put(message, quoted);
+  const std::uint8_t protocol = protocol_number(spec);
+  const std::uint32_t start =
+      protocol == 1 ? 0 : pseudo_sum(addresses_of(spec), protocol, message.size());
+  set16(message, 2, static_cast<std::uint16_t>(~plain_sum(message, start)));
+  return build_around(spec, message);
+}
+
+Bytes packet_of(const Bytes& frame, std::size_t bytes_max) {
+  const auto end = frame.begin() + static_cast<long>(std::min(frame.size(), 14 + bytes_max));
+  return {frame.begin() + 14, end};
 }
 
 FrameSpec spec_of(const FiveTuple& tuple) {

@@ -49,6 +49,12 @@ struct FrameSpec {
 
 /// With every checksum right.
 [[nodiscard]] Bytes build(const FrameSpec& spec);
+/// An ICMP or ICMPv6 error that quotes these bytes; of `spec` counts all but what is above IP.
+/// `rest`: the second word of the ICMP header.
+[[nodiscard]] Bytes build_error(FrameSpec spec, std::uint8_t type, std::uint8_t code,
+                                std::uint32_t rest, std::span<const std::uint8_t> quoted);
+/// The IP packet of an untagged frame, cut off after so many bytes.
+[[nodiscard]] Bytes packet_of(const Bytes& frame, std::size_t bytes_max = 0xffff);
 [[nodiscard]] FrameSpec spec_of(const FiveTuple& tuple);
 
 /// RFC 1071, byte by byte: the folded sum, not complemented.

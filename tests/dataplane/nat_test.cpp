@@ -200,6 +200,80 @@ TEST(NatSessions, WhenAllAreTakenNewFlowsAreDroppedAndOldOnesGoOn) {
   for (const FrameSpec& request : sent) EXPECT_EQ(rig.send(snapshot, request).name(), "sent_nat");
 }
 
+FrameSpec syn_of(Family family, unsigned number) {
+  FrameSpec spec =
+      client_frame(family, number % 250 + 1, static_cast<std::uint16_t>(1'024 + number / 250));
+  spec.tcp_flags = TcpHeader::syn;
+  return spec;
+}
+
+FiveTuple tuple_of(const FrameSpec& spec) {
+  return {spec.source, spec.destination, Port(spec.source_port), Port(spec.destination_port),
+          Protocol::tcp};
+}
+
+// A client takes part in a flood of SYNs, many times as many as there are sessions.
+TEST(NatSynFlood, HalfOpenSessionsGiveWayAndEstablishedOnesDoNot) {
+  constexpr std::size_t sessions = 256;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    Rig rig({.flows_max = sessions});
+    const Snapshot snapshot = compiled(nat_config(family));
+    std::vector<std::pair<FrameSpec, FrameSpec>> established;  // request, answer
+    unsigned number = 0;
+    for (; number < 20 * sessions; ++number) {
+      FrameSpec request = syn_of(family, number);
+      const Outcome out = rig.send(snapshot, request);
+      ASSERT_EQ(out.name(), "sent_nat") << "SYN " << number;
+      if (number % 50 != 0) continue;
+      request.tcp_flags = TcpHeader::ack;
+      ASSERT_EQ(rig.send(snapshot, request).name(), "sent_nat");
+      established.emplace_back(request, answer_to(out));
+    }
+    EXPECT_EQ(rig.count(Verdict::drop_nat_table_full), 0U);
+    EXPECT_EQ(rig.counters().flows_evicted, number - sessions);
+    ASSERT_EQ(established.size(), 103U);
+    for (const auto& [request, answer] : established) {
+      const FrameSpec now = answer_to(rig.send(snapshot, request));
+      EXPECT_EQ(now.destination_port, answer.destination_port) << "the same session";
+      const Outcome back = rig.send(snapshot, answer);
+      ASSERT_EQ(back.name(), "sent_nat_return");
+      ParsedPacket packet;
+      ASSERT_EQ(parse(back.frame, packet), Verdict::none);
+      EXPECT_EQ(packet.destination, request.source);
+      EXPECT_EQ(packet.destination_port.host(), request.source_port);
+    }
+  }
+}
+
+TEST(NatSynFlood, TheOldestGoFirstAndWithEverythingOfTheirs) {
+  Rig rig({.flows_max = 64});
+  const Snapshot snapshot = compiled(nat_config(Family::ipv4));
+  std::vector<FrameSpec> answers;
+  for (unsigned i = 0; i < 64; ++i)
+    answers.push_back(answer_to(rig.send(snapshot, syn_of(Family::ipv4, i))));
+  for (unsigned i = 64; i < 74; ++i) (void)rig.send(snapshot, syn_of(Family::ipv4, i));
+  for (unsigned i = 0; i < 64; ++i) {
+    const bool expected = i >= 10;
+    EXPECT_EQ(rig.flow(snapshot, tuple_of(syn_of(Family::ipv4, i))).has_value(), expected) << i;
+    EXPECT_EQ(rig.send(snapshot, answers[i]).name(),
+              expected ? "sent_nat_return" : "drop_nat_unknown_flow")
+        << i;
+  }
+}
+
+TEST(NatSynFlood, FindsNoPlaceAmongEstablishedSessions) {
+  Rig rig({.flows_max = 64});
+  const Snapshot snapshot = compiled(nat_config(Family::ipv4));
+  for (unsigned i = 0; i < 64; ++i) {
+    FrameSpec request = syn_of(Family::ipv4, i);
+    request.tcp_flags = TcpHeader::ack;
+    ASSERT_EQ(rig.send(snapshot, request).name(), "sent_nat");
+  }
+  for (unsigned i = 64; i < 264; ++i)
+    EXPECT_EQ(rig.send(snapshot, syn_of(Family::ipv4, i)).name(), "drop_nat_table_full");
+  EXPECT_EQ(rig.counters().flows_evicted, 0U);
+}
+
 TEST(NatSessions, AreGivenBackWhenTheyExpire) {
   Rig rig({.flows_max = 64});
   const Snapshot snapshot = compiled(nat_config(Family::ipv4));

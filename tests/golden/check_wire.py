@@ -20,7 +20,7 @@ def with_status(status, protocols):
 
 
 # An ICMP error quotes the beginning of a packet: the checksum of the whole one is not to be expected.
-QUOTES = '(icmp.type == 3 or icmpv6.type == 2)'
+QUOTES = '(icmp.type == 3 or icmp.type == 11 or icmp.type == 12 or icmpv6.type < 128)'
 BAD = (with_status('Bad', ('ip', 'icmp', 'icmpv6')) + f' or (not {QUOTES} and ' +
        with_status('Bad', ('tcp', 'udp')) + ')')
 GOOD = with_status('Good', ('ip', 'tcp', 'udp', 'icmp', 'icmpv6'))
@@ -55,7 +55,8 @@ def recomputed(packet):
             if field in layer.fields and not (layer.name == 'UDP' and layer.chksum == 0):
                 delattr(layer, field)
         # What an ICMP error quotes is cut off, so its checksums cannot be computed.
-        layer = None if layer.name in ('ICMP', 'ICMPv6 Packet Too Big') else layer.payload
+        is_icmp = layer.name == 'ICMP' or layer.name.startswith('ICMPv6')
+        layer = None if is_icmp else layer.payload
     return bytes(fresh)
 
 

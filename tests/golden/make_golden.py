@@ -12,7 +12,8 @@ import pathlib
 import sys
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
-from scapy.layers.inet6 import (ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6,
+from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest,
+                                ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded, IPv6,
                                 IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN)
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
@@ -26,6 +27,7 @@ BACKEND = {4: '10.0.1.1', 6: '2001:db8:1::1'}
 BALANCER = {4: '10.0.1.254', 6: '2001:db8:1::fe'}
 POOL = {4: '10.0.1.253', 6: '2001:db8:1::fd'}
 CLIENT_PORT = 40000
+ROUTER = {4: '192.0.2.99', 6: '2001:db8:a::99'}
 RIG_SEED = 0x5eed  # of the test worker's hash
 MASK64 = (1 << 64) - 1
 
@@ -238,6 +240,87 @@ def echo(version):
     return service
 
 
+def icmp_errors(version):
+    """The errors that are about somebody's packet, {name: ICMP header}."""
+    if version == 4:
+        return {'unreachable': ICMP(type=3, code=1),
+                'fragmentation needed': ICMP(type=3, code=4, nexthopmtu=1300),
+                'time exceeded': ICMP(type=11), 'parameter problem': ICMP(type=12, ptr=1)}
+    return {'unreachable': ICMPv6DestUnreach(code=3), 'packet too big': ICMPv6PacketTooBig(mtu=1280),
+            'time exceeded': ICMPv6TimeExceeded(), 'parameter problem': ICMPv6ParamProblem(ptr=6)}
+
+
+def error(version, source, destination, header, quoted, ttl=60):
+    return network(version, source, destination, ttl) / header.copy() / Raw(quoted)
+
+
+def sent_to_client(version, protocol, source, source_port, destination, destination_port, **more):
+    """What a server sent, as a router on the way sees it, its time to live nearly over."""
+    return bytes(network(version, source, destination, 1, **more) /
+                 transport(protocol, source_port, destination_port) / Raw(b'x' * 600))
+
+
+def dsr_errors(forward, version, protocol):
+    """A server answers from the VIP, so routers send errors about its packets there."""
+    service = Service(f'{forward}_{version}_{protocol}_errors', forward, version, version, protocol)
+    answer = sent_to_client(version, protocol, VIP[version], 80, CLIENT[version], CLIENT_PORT)
+    shortest = (20 if version == 4 else 40) + 8
+    for name, header in icmp_errors(version).items():
+        for length in (shortest, 500):
+            def packet(ttl):
+                return error(version, ROUTER[version], VIP[version], header, answer[:length], ttl)
+            after = tunnel(service, packet(60)) if forward == 'ipip' else to_backend() / packet(59)
+            service.packet(f'{name}, {length} bytes quoted', from_client() / packet(60),
+                           'sent_icmp_error', after)
+    other = sent_to_client(version, protocol, VIP[version], 81, CLIENT[version], CLIENT_PORT)
+    service.packet('of no listener', from_client() / error(
+        version, ROUTER[version], VIP[version], header, other), 'drop_icmp_unknown_flow')
+    service.packet('cut inside the ports', from_client() / error(
+        version, ROUTER[version], VIP[version], header, answer[:shortest - 5]),
+        'drop_icmp_bad_quote')
+    return service
+
+
+def nat_errors(version, protocol):
+    """Errors about the server's packets go to the server, those about ours to the client."""
+    service = Service(f'nat_{version}_{protocol}_errors', 'nat', version, version, protocol)
+    port = nat_port(version, protocol)
+    service.packet('there', from_client() / request(service), 'sent_nat', to_backend() / network(
+        version, POOL[version], BACKEND[version], 63) / transport(protocol, port, 80) /
+        Raw(b'hello'))
+    to_client = (VIP[version], 80, CLIENT[version], CLIENT_PORT)
+    servers = (BACKEND[version], 80, POOL[version], port)
+    to_server = (POOL[version], port, BACKEND[version], 80)
+    clients = (CLIENT[version], CLIENT_PORT, VIP[version], 80)
+    options = {'options': b'\x94\x04\x00\x00'}  # router alert, IPv4 only
+
+    def quote(flow, length):
+        return sent_to_client(version, protocol, *flow, **options)[:length]
+
+    for name, header in icmp_errors(version).items():
+        for length in ((24 if version == 4 else 40) + 8, 87, 500):
+            service.packet(
+                f'{name} for the server, {length} bytes quoted',
+                from_client() / error(version, ROUTER[version], VIP[version], header,
+                                      quote(to_client, length)),
+                'sent_icmp_error',
+                to_backend() / error(version, POOL[version], BACKEND[version], header,
+                                     quote(servers, length), 59))
+            for who, source in (('server', BACKEND[version]), ('router', ROUTER[version])):
+                service.packet(
+                    f'{name} for the client from a {who}, {length} bytes quoted',
+                    Ether(src=BACKEND_MAC, dst=OWN_MAC) / error(
+                        version, source, POOL[version], header, quote(to_server, length)),
+                    'sent_icmp_error_return',
+                    Ether(src=OWN_MAC, dst=CLIENT_MAC) / error(
+                        version, VIP[version], CLIENT[version], header, quote(clients, length), 59))
+    stranger = (POOL[version], port + 1, BACKEND[version], 80)
+    service.packet('of no session', Ether(src=BACKEND_MAC, dst=OWN_MAC) / error(
+        version, BACKEND[version], POOL[version], header, quote(stranger, 100)),
+        'drop_icmp_unknown_flow')
+    return service
+
+
 def not_sent():
     service = Service('not_sent', 'ipip')
     elsewhere = network(4, CLIENT[4], '198.51.100.99') / transport('tcp', CLIENT_PORT, 80)
@@ -271,6 +354,9 @@ def all_services():
     yield from ipip_headers()
     yield from (l2dsr(version, each) for version in (4, 6) for each in protocols)
     yield from (nat(version, each) for version in (4, 6) for each in protocols)
+    yield from (dsr_errors(forward, version, each) for forward in ('ipip', 'l2dsr')
+                for version in (4, 6) for each in protocols)
+    yield from (nat_errors(version, each) for version in (4, 6) for each in protocols)
     yield from (echo(version) for version in (4, 6))
     yield not_sent()
 
