@@ -35,6 +35,8 @@ constexpr std::array dependences{
     Dependence{"service[].source_pool", "forward"},
     Dependence{"service[].source_pool[]", "forward"},
     Dependence{"service[].source_pool[]", "vip"},
+    Dependence{"service[].gue_variant", "forward"},
+    Dependence{"service[].gue_port", "forward"},
     Dependence{"service[].backend[].port", "forward"},
     Dependence{"service[].backend[].address", "vip"},
     Dependence{"service[].health.timeout", "health.interval"},

@@ -81,8 +81,9 @@ struct Backend {
   std::string_view no_path_reason;  // a literal, when there is no path
   PortIndex out_port = no_port;
   LinkHeader link;                    // towards it
-  OuterHeader outer;                  // ipip: the header to put in front
+  OuterHeader outer;                  // tunnels: the headers to put in front
   std::uint16_t inner_mtu_bytes = 0;  // largest IP packet of a client that fits the path
+  std::optional<Tunnel> tunnel;       // what `outer` was made from, for people
 };
 
 /// One backend's claim to slots.

@@ -70,6 +70,10 @@ Text text_of(Verdict verdict) {
       return {"drop_hand_over_full", "the owning worker's queue is full"};
     case Verdict::drop_icmp_rate_limited:
       return {"drop_icmp_rate_limited", "an answer by ICMP was due but over the rate limit"};
+    case Verdict::sent_gue:
+      return {"sent_gue", "sent to a backend in a GUE tunnel"};
+    case Verdict::sent_gre:
+      return {"sent_gre", "sent to a backend in a GRE tunnel"};
     case Verdict::count_:
       break;
   }

@@ -42,6 +42,9 @@ enum class Verdict : std::uint8_t {
   drop_tx_full,
   drop_hand_over_full,
   drop_icmp_rate_limited,
+  // Forwarded, too.
+  sent_gue,
+  sent_gre,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

@@ -90,6 +90,12 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
       case Forward::ipip:
         send_ipip(packet, backend);
         break;
+      case Forward::gre:
+        send_gre(packet, backend);
+        break;
+      case Forward::gue:
+        send_gue(packet, backend, hash_of_flow(snapshot, packet));
+        break;
       case Forward::l2dsr:
         send_l2dsr(packet, backend);
         break;

@@ -32,6 +32,14 @@ bool begins_anew(FlowState state, const Packet& packet) {
 
 }  // namespace
 
+std::uint64_t hash_of_flow(const Snapshot& snapshot, const Packet& packet) {
+  const ParsedPacket& parsed = packet.parsed;
+  const std::uint32_t ports = static_cast<std::uint32_t>(parsed.source_port.raw()) |
+                              static_cast<std::uint32_t>(parsed.destination_port.raw()) << 16;
+  return hash_flow(parsed.source, parsed.destination, ports,
+                   snapshot.listeners[packet.listener].protocol, snapshot.hash_seed);
+}
+
 Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, std::uint16_t worker,
                  WorkerCounters& counters)
     : flows4_(memory.flows4, memory.header->seed),
@@ -108,12 +116,7 @@ Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet) {
   const Listener& listener = snapshot.listeners[packet.listener];
   const Service& service = snapshot.services[listener.service];
   if (service.slots->empty()) return {.verdict = Verdict::drop_no_backend};
-  const ParsedPacket& parsed = packet.parsed;
-  const std::uint32_t ports = static_cast<std::uint32_t>(parsed.source_port.raw()) |
-                              static_cast<std::uint32_t>(parsed.destination_port.raw()) << 16;
-  const std::uint64_t hash =
-      hash_flow(parsed.source, parsed.destination, ports, listener.protocol, snapshot.hash_seed);
-  const std::uint32_t slot = service.slots->slot_of(hash);
+  const std::uint32_t slot = service.slots->slot_of(hash_of_flow(snapshot, packet));
   const Backend& backend = snapshot.backend(BackendId{service.slots->owner(slot)});
   if (service.forward != Forward::nat) return {.backend = &backend};
   // A packet without a session that does not open a connection would be answered by RST through a

@@ -45,6 +45,18 @@ void send_by(Packet& packet, Verdict verdict, PortIndex port) {
   packet.out_port = port;
 }
 
+InnerPacket inner_of(const Packet& packet) {
+  return {.family = packet.parsed.family,
+          .traffic_class = packet.parsed.traffic_class,
+          .length_bytes = packet.parsed.ip_length_bytes};
+}
+
+// Once the tunnel's headers are written.
+void send_tunnelled(Packet& packet, Verdict verdict, const Backend& backend) {
+  backend.link.write(packet.data, backend.outer.family());
+  send_by(packet, verdict, backend.out_port);
+}
+
 // Back to the hop that the packet came from, VLAN tags as they were.
 void turn_around(Packet& packet) {
   auto& ethernet = ethernet_header(packet);
@@ -55,12 +67,21 @@ void turn_around(Packet& packet) {
 }  // namespace
 
 void send_ipip(Packet& packet, const Backend& backend) {
-  const OuterHeader& outer = backend.outer;
-  if (!reframe(packet, outer.length_bytes())) return;
-  outer.write_before(ip_header(packet), packet.parsed.family, packet.parsed.ip_length_bytes,
-                     packet.parsed.traffic_class);
-  backend.link.write(packet.data, outer.family());
-  send_by(packet, Verdict::sent_ipip, backend.out_port);
+  if (!reframe(packet, backend.outer.length_bytes())) return;
+  backend.outer.write_ipip(ip_header(packet), inner_of(packet));
+  send_tunnelled(packet, Verdict::sent_ipip, backend);
+}
+
+void send_gre(Packet& packet, const Backend& backend) {
+  if (!reframe(packet, backend.outer.length_bytes())) return;
+  backend.outer.write_gre(ip_header(packet), inner_of(packet));
+  send_tunnelled(packet, Verdict::sent_gre, backend);
+}
+
+void send_gue(Packet& packet, const Backend& backend, std::uint64_t flow_hash) {
+  if (!reframe(packet, backend.outer.length_bytes())) return;
+  backend.outer.write_gue(ip_header(packet), inner_of(packet), flow_hash);
+  send_tunnelled(packet, Verdict::sent_gue, backend);
 }
 
 void send_l2dsr(Packet& packet, const Backend& backend) {

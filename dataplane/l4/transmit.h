@@ -15,6 +15,8 @@ namespace sluice::dataplane {
 inline constexpr std::uint64_t icmp_errors_per_second = 1'000;
 
 void send_ipip(Packet& packet, const Backend& backend);
+void send_gre(Packet& packet, const Backend& backend);
+void send_gue(Packet& packet, const Backend& backend, std::uint64_t flow_hash);
 void send_l2dsr(Packet& packet, const Backend& backend);
 /// Client to server. Notes in the session by which hop the client's packets come, for the way back.
 void send_nat(Packet& packet, const Backend& backend, const Snapshot& snapshot,

@@ -75,6 +75,13 @@ void expect_agreement(const Snapshot& snapshot, const FiveTuple& tuple, Rig& rig
               snapshot.backend(*said.backend).address)
         << reasons;
     ASSERT_EQ(said.backend_name, snapshot.backend(*said.backend).name);
+    if (done.verdict == Verdict::sent_gue) {
+      ParsedPacket outer;
+      ASSERT_EQ(parse(done.frame, outer), Verdict::none);
+      ASSERT_NE(said.encapsulation.find("UDP " + std::to_string(outer.source_port.host()) + " -> "),
+                std::string::npos)
+          << said.encapsulation;
+    }
   }
 }
 
@@ -104,6 +111,18 @@ TEST(ExplainAgainstPipeline, Ipip4) {
 }
 TEST(ExplainAgainstPipeline, Ipip6) {
   expect_explain_names_what_the_packet_takes({Forward::ipip, Family::ipv6});
+}
+TEST(ExplainAgainstPipeline, Gue4) {
+  expect_explain_names_what_the_packet_takes({Forward::gue, Family::ipv4});
+}
+TEST(ExplainAgainstPipeline, Gue6) {
+  expect_explain_names_what_the_packet_takes({Forward::gue, Family::ipv6});
+}
+TEST(ExplainAgainstPipeline, Gre4) {
+  expect_explain_names_what_the_packet_takes({Forward::gre, Family::ipv4});
+}
+TEST(ExplainAgainstPipeline, Gre6) {
+  expect_explain_names_what_the_packet_takes({Forward::gre, Family::ipv6});
 }
 TEST(ExplainAgainstPipeline, L2dsr4) {
   expect_explain_names_what_the_packet_takes({Forward::l2dsr, Family::ipv4});

@@ -47,6 +47,12 @@ TEST(Diff, NamesWhatChangesInTheOperatorsWords) {
   after.services[0].ports = {Port(80), Port(81)};
   EXPECT_EQ(text_of(plan_of(sample_config(), after)),
             "~ service web: port [80] -> [80, 81], health.rise 2 -> 5\n");
+  after = sample_config();
+  after.services[0].forward = Forward::gue;
+  after.services[0].gue_variant = 0;
+  after.services[0].gue_port = Port(5'555);
+  EXPECT_EQ(text_of(plan_of(sample_config(), after)),
+            "~ service web: forward ipip -> gue, gue_variant 1 -> 0, gue_port 6080 -> 5555\n");
 }
 
 TEST(Diff, NamesWhatComesAndGoes) {

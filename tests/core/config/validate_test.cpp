@@ -47,7 +47,8 @@ void expect_one_error_each(const std::vector<Mistake>& mistakes) {
 
 TEST(Validate, AcceptsWhatIsRight) {
   EXPECT_EQ(paths_of(validate(good_config())), "");
-  for (const Forward forward : {Forward::ipip, Forward::l2dsr, Forward::nat})
+  for (const Forward forward :
+       {Forward::ipip, Forward::l2dsr, Forward::nat, Forward::gue, Forward::gre})
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       const test::ServiceSpec spec{
           .forward = forward, .vip_family = family, .backend_family = family};
@@ -168,6 +169,22 @@ TEST(Validate, Nat) {
       {"service[1].vip[1]", [](Config& c) { c.services[1].vips.push_back(ip("2001:db8::10")); }},
       {"service[1].source_pool[0]",
        [](Config& c) { c.services[1].source_pool = {ip("203.0.113.10")}; }},
+  });
+}
+
+TEST(Validate, Gue) {
+  const auto gue = [](const char* path, std::function<void(ServiceConfig&)> change) {
+    return Mistake{path, [change](Config& c) {
+                     c.services[0].forward = Forward::gue;
+                     change(c.services[0]);
+                   }};
+  };
+  expect_one_error_each({
+      gue("service[0].gue_variant", [](ServiceConfig& s) { s.gue_variant = 2; }),
+      gue("service[0].gue_port", [](ServiceConfig& s) { s.gue_port = Port(0); }),
+      gue("service[0].backend[1].port", [](ServiceConfig& s) { s.backends[1].port = Port(81); }),
+      {"service[0].gue_variant", [](Config& c) { c.services[0].gue_variant = 0; }},
+      {"service[1].gue_port", [](Config& c) { c.services[1].gue_port = Port(5'555); }},
   });
 }
 
