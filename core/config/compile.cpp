@@ -157,6 +157,28 @@ std::optional<Encapsulation> encapsulation_of(const ServiceConfig& service) {
   return std::nullopt;
 }
 
+Sending sending_of(const ServiceConfig& service) {
+  switch (service.forward) {
+    case Forward::ipip:
+      return service.tunnel_source.prefix && !service.tunnel_source.prefix->is_one_address()
+                 ? Sending::tunnel
+                 : Sending::plain_ipip;
+    case Forward::gre:
+    case Forward::gue:
+      return Sending::tunnel;
+    case Forward::l2dsr:
+      return Sending::l2dsr;
+    case Forward::nat:
+      return Sending::nat;
+  }
+  return Sending::plain_ipip;
+}
+
+Prefix tunnel_source_of(const ServiceConfig& service, const Path& path) {
+  const std::uint8_t all_bits = path.source.is_ipv4() ? 32 : 128;
+  return service.tunnel_source.prefix.value_or(Prefix{path.source, all_bits});
+}
+
 // Sets how packets reach the backend, or why they cannot.
 void connect_backend(Backend& backend, const ServiceConfig& service, const Lookups& lookups) {
   const auto found = lookups.paths.find(backend.address);
@@ -184,10 +206,12 @@ void connect_backend(Backend& backend, const ServiceConfig& service, const Looku
   backend.link = {path.next_hop_mac, path.source_mac};
   backend.inner_mtu_bytes = path.mtu_bytes;
   if (const auto encapsulation = encapsulation_of(service)) {
-    backend.tunnel = {.source = path.source,
+    backend.tunnel = {.source = tunnel_source_of(service, path),
                       .destination = backend.address,
                       .encapsulation = *encapsulation,
-                      .port = service.gue_port};
+                      .port = service.gue_port,
+                      .ttl = service.tunnel_ttl,
+                      .dscp = service.tunnel_dscp.value};
     backend.outer = OuterHeader(*backend.tunnel);
     backend.inner_mtu_bytes =
         static_cast<std::uint16_t>(path.mtu_bytes - backend.outer.length_bytes());
@@ -304,6 +328,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     const auto number = static_cast<std::uint32_t>(out.services.size());
     service.name = wanted.name;
     service.forward = wanted.forward;
+    service.sending = sending_of(wanted);
     service.protocol = wanted.protocol;
     service.idle_timeout_seconds = static_cast<std::uint32_t>(
         std::chrono::ceil<std::chrono::seconds>(wanted.effective_idle_timeout()).count());

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/tunnel.h"
 #include "core/net/address.h"
 #include "core/net/encap.h"
 
@@ -180,11 +181,14 @@ struct ServiceConfig {
   Protocol protocol = Protocol::tcp;
   Forward forward = Forward::ipip;
   Balance balance = Balance::maglev;
-  std::uint32_t slots = 65'537;               // size of the Maglev table, a prime
-  std::vector<Address> source_pool;           // nat: our addresses that servers see
-  std::uint8_t gue_variant = 1;               // gue: 1 no header after UDP, 0 one of four bytes
-  Port gue_port = gue_port_default;           // gue: the servers' port
-  std::chrono::milliseconds idle_timeout{0};  // 0: 15 min for TCP, 2 min for UDP
+  std::uint32_t slots = 65'537;                  // size of the Maglev table, a prime
+  std::vector<Address> source_pool;              // nat: our addresses that servers see
+  std::uint8_t gue_variant = 1;                  // gue: 1 no header after UDP, 0 one of four bytes
+  Port gue_port = gue_port_default;              // gue: the servers' port
+  TunnelSource tunnel_source;                    // tunnels: the outer source address
+  std::uint8_t tunnel_ttl = tunnel_ttl_default;  // tunnels: 1 to 255
+  TunnelDscp tunnel_dscp;                        // tunnels: of the outer header
+  std::chrono::milliseconds idle_timeout{0};     // 0: 15 min for TCP, 2 min for UDP
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -200,6 +204,9 @@ struct ServiceConfig {
     visit("source_pool", self.source_pool);
     visit("gue_variant", self.gue_variant);
     visit("gue_port", self.gue_port);
+    visit("tunnel_source", self.tunnel_source);
+    visit("tunnel_ttl", self.tunnel_ttl);
+    visit("tunnel_dscp", self.tunnel_dscp);
     visit("idle_timeout", self.idle_timeout);
     visit("health", self.health);
     visit("backend", self.backends);

@@ -45,7 +45,7 @@ const Backend* picked_backend(const Snapshot& snapshot, const Service& service, 
 // The headers in front of this flow's packets, from the outside in.
 std::string tunnel_text(const Tunnel& tunnel, Family inner, std::uint64_t hash) {
   std::string out = std::string(tunnel.destination.is_ipv4() ? "IPv4 " : "IPv6 ") +
-                    tunnel.source.text() + " -> " + tunnel.destination.text();
+                    tunnel.source.at(hash).text() + " -> " + tunnel.destination.text();
   const std::string protocol = inner == Family::ipv4 ? "protocol 4" : "protocol 41";
   const std::string ports = ", UDP " + std::to_string(gue_source_port(hash).value()) + " -> " +
                             std::to_string(tunnel.port.value());

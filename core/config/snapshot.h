@@ -93,9 +93,14 @@ struct SlotShare {
   friend bool operator==(const SlotShare&, const SlotShare&) = default;
 };
 
+/// What the last step does with a packet: `forward`, but by what that costs. Tunnels whose headers
+/// are the same for all flows and need no more than an IP header are apart from the others.
+enum class Sending : std::uint8_t { plain_ipip, l2dsr, nat, tunnel };
+
 struct Service {
   std::string name;
   Forward forward = Forward::ipip;
+  Sending sending = Sending::plain_ipip;
   Protocol protocol = Protocol::tcp;
   std::uint32_t idle_timeout_seconds = 900;
   std::shared_ptr<const SlotTable>

@@ -3,9 +3,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "core/net/address.h"
+#include "core/net/prefix.h"
 #include "core/net/wire.h"
 
 namespace sluice {
@@ -51,12 +53,16 @@ inline constexpr Port gue_port_default{6080};
   return Port(static_cast<std::uint16_t>(0xc000 | (flow_hash & 0x3fff)));
 }
 
+inline constexpr std::uint8_t tunnel_ttl_default = 64;
+
 /// One tunnel to one backend. Both addresses are of one family.
 struct Tunnel {
-  Address source;
+  Prefix source;  // a flow's packets come from source.at(its hash)
   Address destination;
   Encapsulation encapsulation = Encapsulation::ipip;
-  Port port = gue_port_default;  // gue: the destination port
+  Port port = gue_port_default;           // gue: the destination port
+  std::uint8_t ttl = tunnel_ttl_default;  // or hop limit
+  std::optional<std::uint8_t> dscp;       // 0 to 63; none: the inner packet's
 };
 
 /// What an outer header must know of the packet that it goes in front of.
@@ -67,14 +73,13 @@ struct InnerPacket {
 };
 
 /// All headers of a tunnel in front of the inner packet, ready but for what differs between
-/// packets. Each `write_` is for a header made for that encapsulation, writes so that the headers
-/// end where the inner packet begins, and copies the inner DSCP and ECN to the outer header
-/// (RFC 2983 section 3.1, RFC 6040 section 4.1 normal mode). IPv4 outside: don't-fragment,
-/// identification 0 (RFC 6864 section 4.1), valid checksum. IPv6 outside: flow label 0.
+/// packets. They are written so that they end where the inner packet begins. The outer header takes
+/// over ECN, and DSCP unless the tunnel has one (RFC 6040 section 4.1 normal mode, RFC 2983 section
+/// 3). IPv4 outside: don't-fragment, identification 0 (RFC 6864 section 4.1), valid checksum. IPv6
+/// outside: flow label 0.
 class OuterHeader {
  public:
   static constexpr std::size_t length_bytes_max = 52;
-  static constexpr std::uint8_t ttl = 64;
 
   OuterHeader() = default;
   explicit OuterHeader(const Tunnel& tunnel);
@@ -83,21 +88,35 @@ class OuterHeader {
   [[nodiscard]] std::uint8_t length_bytes() const { return length_bytes_; }
   [[nodiscard]] Family family() const { return family_; }
 
-  void write_ipip(std::uint8_t* inner, const InnerPacket& packet) const;
-  void write_gre(std::uint8_t* inner, const InnerPacket& packet) const;
-  /// The UDP checksum is zero: over IPv4 that is "none" (RFC 768), over IPv6 it is allowed for
-  /// tunnels (RFC 6935 section 5, RFC 6936), whose inner packets have their own.
-  void write_gue(std::uint8_t* inner, const InnerPacket& packet, std::uint64_t flow_hash) const;
+  [[nodiscard]] Encapsulation encapsulation() const { return encapsulation_; }
+  /// Whether headers differ between flows, so that `write` needs the flow's hash.
+  [[nodiscard]] bool needs_flow_hash() const { return needs_flow_hash_; }
+
+  /// Of any tunnel. The UDP checksum of GUE is zero: over IPv4 that is "none" (RFC 768), over IPv6
+  /// it is allowed for tunnels (RFC 6935 section 5, RFC 6936), whose inner packets have their own.
+  void write(std::uint8_t* inner, const InnerPacket& packet, std::uint64_t flow_hash) const;
+  /// The same, of an ipip tunnel that needs no hash.
+  void write_plain_ipip(std::uint8_t* inner, const InnerPacket& packet) const;
 
  private:
-  void write_ip(std::uint8_t* to, const InnerPacket& packet, std::uint8_t protocol) const;
+  enum class Source : bool { fixed, by_flow };
+  template <Source source>
+  void write_ip(std::uint8_t* to, const InnerPacket& packet, std::uint8_t protocol,
+                std::uint64_t flow_hash) const;
+  void write_gre(std::uint8_t* inner, const InnerPacket& packet) const;
+  void write_gue(std::uint8_t* inner, const InnerPacket& packet, std::uint64_t flow_hash) const;
 
   std::array<std::uint8_t, 40> ip_{};  // 20 of them for IPv4
   std::uint16_t checksum_base_ = 0;    // folded sum of the constant words, IPv4 only
   std::uint8_t ip_bytes_ = 0;
   std::uint8_t length_bytes_ = 0;
+  std::uint8_t class_kept_ = 0xff;  // bits of the inner traffic class that the outer one has
+  std::uint8_t class_set_ = 0;
   Family family_ = Family::ipv6;
+  Encapsulation encapsulation_ = Encapsulation::ipip;
+  bool needs_flow_hash_ = false;
   Port port_;
+  std::uint64_t source_free_ = 0;  // the source's last bits, at most 64, that come from the hash
 };
 
 }  // namespace sluice

@@ -86,21 +86,19 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   } else if (length_bytes > backend.inner_mtu_bytes) {
     reply_too_big(packet, backend.inner_mtu_bytes, icmp_errors_, now_ns);
   } else {
-    switch (snapshot.services[backend.service].forward) {
-      case Forward::ipip:
-        send_ipip(packet, backend);
+    switch (snapshot.services[backend.service].sending) {
+      case Sending::plain_ipip:
+        send_plain_ipip(packet, backend);
         break;
-      case Forward::gre:
-        send_gre(packet, backend);
-        break;
-      case Forward::gue:
-        send_gue(packet, backend, hash_of_flow(snapshot, packet));
-        break;
-      case Forward::l2dsr:
+      case Sending::l2dsr:
         send_l2dsr(packet, backend);
         break;
-      case Forward::nat:
+      case Sending::nat:
         send_nat(packet, backend, snapshot, *choice.session);
+        break;
+      case Sending::tunnel:
+        send_tunnel(packet, backend,
+                    backend.outer.needs_flow_hash() ? hash_of_flow(snapshot, packet) : 0);
         break;
     }
   }

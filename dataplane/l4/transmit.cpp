@@ -51,6 +51,19 @@ InnerPacket inner_of(const Packet& packet) {
           .length_bytes = packet.parsed.ip_length_bytes};
 }
 
+Verdict verdict_of(Encapsulation encapsulation) {
+  switch (encapsulation) {
+    case Encapsulation::ipip:
+      return Verdict::sent_ipip;
+    case Encapsulation::gre:
+      return Verdict::sent_gre;
+    case Encapsulation::gue_direct:
+    case Encapsulation::gue_header:
+      return Verdict::sent_gue;
+  }
+  return Verdict::none;
+}
+
 // Once the tunnel's headers are written.
 void send_tunnelled(Packet& packet, Verdict verdict, const Backend& backend) {
   backend.link.write(packet.data, backend.outer.family());
@@ -66,22 +79,16 @@ void turn_around(Packet& packet) {
 
 }  // namespace
 
-void send_ipip(Packet& packet, const Backend& backend) {
+void send_tunnel(Packet& packet, const Backend& backend, std::uint64_t flow_hash) {
   if (!reframe(packet, backend.outer.length_bytes())) return;
-  backend.outer.write_ipip(ip_header(packet), inner_of(packet));
+  backend.outer.write(ip_header(packet), inner_of(packet), flow_hash);
+  send_tunnelled(packet, verdict_of(backend.outer.encapsulation()), backend);
+}
+
+void send_plain_ipip(Packet& packet, const Backend& backend) {
+  if (!reframe(packet, backend.outer.length_bytes())) return;
+  backend.outer.write_plain_ipip(ip_header(packet), inner_of(packet));
   send_tunnelled(packet, Verdict::sent_ipip, backend);
-}
-
-void send_gre(Packet& packet, const Backend& backend) {
-  if (!reframe(packet, backend.outer.length_bytes())) return;
-  backend.outer.write_gre(ip_header(packet), inner_of(packet));
-  send_tunnelled(packet, Verdict::sent_gre, backend);
-}
-
-void send_gue(Packet& packet, const Backend& backend, std::uint64_t flow_hash) {
-  if (!reframe(packet, backend.outer.length_bytes())) return;
-  backend.outer.write_gue(ip_header(packet), inner_of(packet), flow_hash);
-  send_tunnelled(packet, Verdict::sent_gue, backend);
 }
 
 void send_l2dsr(Packet& packet, const Backend& backend) {

@@ -188,6 +188,34 @@ TEST(Validate, Gue) {
   });
 }
 
+TEST(Validate, Tunnel) {
+  const auto source = [](std::size_t service, const char* text) {
+    return Mistake{service == 0 ? "service[0].tunnel_source" : "service[1].tunnel_source",
+                   [service, text](Config& c) {
+                     c.services[service].tunnel_source = TunnelSource::parse(text).value();
+                   }};
+  };
+  expect_one_error_each({
+      source(0, "2001:db8:1::/64"),
+      source(0, "2001:db8::1"),
+      source(0, "0.0.0.0/8"),
+      source(0, "127.0.0.0/8"),
+      source(0, "224.0.0.0/8"),
+      source(0, "16.0.0.0/7"),
+      source(1, "10.0.1.1"),
+      {"service[0].tunnel_ttl", [](Config& c) { c.services[0].tunnel_ttl = 0; }},
+      {"service[1].tunnel_ttl", [](Config& c) { c.services[1].tunnel_ttl = 1; }},
+      {"service[0].tunnel_dscp", [](Config& c) { c.services[0].tunnel_dscp.value = 64; }},
+      {"service[1].tunnel_dscp", [](Config& c) { c.services[1].tunnel_dscp.value = 0; }},
+  });
+  Config config = good_config();
+  for (const char* text : {"10.0.1.1", "198.18.0.0/16", "16.0.0.0/8", "route"}) {
+    config.services[0].tunnel_source = TunnelSource::parse(text).value();
+    EXPECT_EQ(paths_of(validate(config)), "") << text;
+    EXPECT_EQ(config.services[0].tunnel_source.text(), text);
+  }
+}
+
 TEST(Validate, Health) {
   const auto health = [](const char* path, std::function<void(HealthConfig&)> change) {
     return Mistake{path, [change](Config& c) { change(c.services[0].health); }};

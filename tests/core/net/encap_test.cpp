@@ -4,6 +4,7 @@
 #include <array>
 #include <gtest/gtest.h>
 
+#include "core/net/parse.h"
 #include "tests/core/frames.h"
 
 namespace sluice {
@@ -12,29 +13,17 @@ namespace {
 using test::Bytes;
 using test::ip;
 
-constexpr std::uint64_t flow_hash = 0x0123'4567'89ab'cdef;
+constexpr std::uint64_t flow_hash = 0x9123'4567'89ab'cdef;
 
 constexpr std::array encapsulations = {Encapsulation::ipip, Encapsulation::gre,
                                        Encapsulation::gue_direct, Encapsulation::gue_header};
 
 Tunnel tunnel_of(Family outer, Encapsulation encapsulation) {
   const bool is_ipv4 = outer == Family::ipv4;
-  return {.source = ip(is_ipv4 ? "10.0.1.254" : "2001:db8:1::fe"),
+  return {.source = *Prefix::parse(is_ipv4 ? "10.0.1.254" : "2001:db8:1::fe"),
           .destination = ip(is_ipv4 ? "10.0.1.1" : "2001:db8:1::1"),
-          .encapsulation = encapsulation};
-}
-
-void write(const OuterHeader& outer, Encapsulation encapsulation, std::uint8_t* inner,
-           const InnerPacket& packet) {
-  switch (encapsulation) {
-    case Encapsulation::ipip:
-      return outer.write_ipip(inner, packet);
-    case Encapsulation::gre:
-      return outer.write_gre(inner, packet);
-    case Encapsulation::gue_direct:
-    case Encapsulation::gue_header:
-      return outer.write_gue(inner, packet, flow_hash);
-  }
+          .encapsulation = encapsulation,
+          .dscp = {}};
 }
 
 // A frame in a tunnel, built by the code under test around a frame of the builder.
@@ -45,10 +34,11 @@ Bytes encapsulated(const Tunnel& tunnel, const test::FrameSpec& inner_spec) {
   Bytes out(14 + outer.length_bytes() + inner_bytes);
   std::uint8_t* inner = out.data() + 14 + outer.length_bytes();
   std::copy(frame.begin() + 14, frame.end(), inner);
-  write(outer, tunnel.encapsulation, inner,
-        {.family = inner_spec.source.family(),
-         .traffic_class = inner_spec.traffic_class,
-         .length_bytes = static_cast<std::uint16_t>(inner_bytes)});
+  outer.write(inner,
+              {.family = inner_spec.source.family(),
+               .traffic_class = inner_spec.traffic_class,
+               .length_bytes = static_cast<std::uint16_t>(inner_bytes)},
+              flow_hash);
   const LinkHeader link{test::mac("02:00:00:00:00:aa"), test::mac("02:00:00:00:00:bb")};
   link.write(out.data(), outer.family());
   return out;
@@ -171,11 +161,75 @@ TEST(Encap, AddressesAreTheTunnelEnds) {
     EXPECT_EQ(test::hex(std::span(v4).subspan(14 + 12, 8)), "0a 00 01 fe 0a 00 01 01 ");
     const Tunnel ends = tunnel_of(Family::ipv6, encapsulation);
     const Bytes v6 = encapsulated(ends, {});
-    EXPECT_TRUE(
-        std::equal(ends.source.bytes().begin(), ends.source.bytes().end(), v6.begin() + 14 + 8));
+    const auto& source = ends.source.address.bytes();
+    EXPECT_TRUE(std::equal(source.begin(), source.end(), v6.begin() + 14 + 8));
     EXPECT_TRUE(std::equal(ends.destination.bytes().begin(), ends.destination.bytes().end(),
                            v6.begin() + 14 + 24));
   }
+}
+
+// The outer source of a frame with a prefix of this length.
+Address source_in(const Bytes& frame) {
+  ParsedPacket outer;
+  (void)parse(frame, outer);
+  return outer.source;
+}
+
+TEST(Encap, TheSourceIsThePrefixAndTheFlowsBits) {
+  for (const Encapsulation encapsulation : encapsulations)
+    for (const Family family : {Family::ipv4, Family::ipv6})
+      for (std::uint8_t length = 8; length <= (family == Family::ipv4 ? 32 : 128); ++length) {
+        Tunnel tunnel = tunnel_of(family, encapsulation);
+        tunnel.source = {ip(family == Family::ipv4 ? "26.0.0.0" : "2600::"), length};
+        const Bytes frame = encapsulated(tunnel, {});
+        ASSERT_EQ(test::wrong_checksums(frame), "") << int{length};
+        ASSERT_EQ(source_in(frame), tunnel.source.at(flow_hash)) << int{length};
+        ASSERT_TRUE(tunnel.source.contains(source_in(frame))) << int{length};
+      }
+}
+
+TEST(Encap, TtlIsTheTunnels) {
+  for (const Family family : {Family::ipv4, Family::ipv6})
+    for (unsigned ttl = 1; ttl < 256; ++ttl) {
+      Tunnel tunnel = tunnel_of(family, Encapsulation::gre);
+      tunnel.ttl = static_cast<std::uint8_t>(ttl);
+      const Bytes frame = encapsulated(tunnel, {});
+      ASSERT_EQ(test::wrong_checksums(frame), "");
+      ASSERT_EQ(frame[family == Family::ipv4 ? 14 + 8 : 14 + 7], ttl);
+    }
+}
+
+TEST(Encap, ADscpOfTheTunnelLeavesEcnAlone) {
+  for (const Family family : {Family::ipv4, Family::ipv6})
+    for (std::uint8_t dscp = 0; dscp < 64; ++dscp)
+      for (unsigned inner = 0; inner < 256; ++inner) {
+        Tunnel tunnel = tunnel_of(family, Encapsulation::gue_direct);
+        tunnel.dscp = dscp;
+        test::FrameSpec spec;
+        spec.traffic_class = static_cast<std::uint8_t>(inner);
+        const Bytes frame = encapsulated(tunnel, spec);
+        ASSERT_EQ(test::wrong_checksums(frame), "");
+        ParsedPacket outer;
+        (void)parse(frame, outer);
+        ASSERT_EQ(outer.traffic_class, dscp << 2 | (inner & 3));
+      }
+}
+
+TEST(Encap, PlainIpipIsTheSameAsAnyOther) {
+  for (const Family family : {Family::ipv4, Family::ipv6})
+    for (const Family inner : {Family::ipv4, Family::ipv6})
+      for (unsigned traffic_class = 0; traffic_class < 256; ++traffic_class) {
+        Tunnel tunnel = tunnel_of(family, Encapsulation::ipip);
+        if (traffic_class % 2 == 1) tunnel.dscp = 46;
+        const OuterHeader outer(tunnel);
+        ASSERT_FALSE(outer.needs_flow_hash());
+        const InnerPacket packet{inner, static_cast<std::uint8_t>(traffic_class), 1'000};
+        Bytes general(outer.length_bytes());
+        Bytes plain(outer.length_bytes());
+        outer.write(general.data() + general.size(), packet, flow_hash);
+        outer.write_plain_ipip(plain.data() + plain.size(), packet);
+        ASSERT_EQ(test::hex(general), test::hex(plain));
+      }
 }
 
 TEST(Encap, LengthIsOfAllHeaders) {
