@@ -129,7 +129,8 @@ class Scene {
   [[nodiscard]] double sent_share() const {
     std::uint64_t all = 0;
     for (const std::uint64_t packets : counters_->verdicts) all += packets;
-    const std::uint64_t sent_on = sent(Verdict::sent_ipip) + sent(Verdict::sent_l2dsr) +
+    const std::uint64_t sent_on = sent(Verdict::sent_ipip) + sent(Verdict::sent_gre) +
+                                  sent(Verdict::sent_gue) + sent(Verdict::sent_l2dsr) +
                                   sent(Verdict::sent_nat) + sent(Verdict::sent_nat_return);
     return static_cast<double>(sent_on) / static_cast<double>(all);
   }
@@ -220,7 +221,10 @@ void add(Stage& stage, const Case& what) {
 
 void add_all(Stage& stage) {
   const std::array modes = {
-      Case{.name = "ipip", .mode = Forward::ipip}, Case{.name = "l2dsr", .mode = Forward::l2dsr},
+      Case{.name = "ipip", .mode = Forward::ipip},
+      Case{.name = "l2dsr", .mode = Forward::l2dsr},
+      Case{.name = "gre", .mode = Forward::gre},
+      Case{.name = "gue", .mode = Forward::gue},
       Case{.name = "nat", .mode = Forward::nat},
       Case{.name = "nat_return", .mode = Forward::nat, .direction = Direction::back}};
   for (Case what : modes)

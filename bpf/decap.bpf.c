@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// tc ingress on a real server: takes the outer header off IP-in-IP packets for our VIPs (RFC 2003
-// and RFC 2473, all four pairs of families), and the inner packet goes on up the stack as if it had
-// come plain. Whatever is not such a packet is left as it was.
+// tc ingress on a real server: takes the outer headers off IP-in-IP (RFC 2003, RFC 2473), GRE (RFC
+// 2784) and GUE packets (draft-ietf-intarea-gue) for our VIPs, all four pairs of families, and the
+// inner packet goes on up the stack as if it had come plain. Whatever is not such a packet is left
+// as it was.
 
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
@@ -13,11 +14,13 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
+#include <linux/udp.h>
 
 #include "bpf/maps.h"
 
 #define IPV4_FRAGMENT_MASK 0x3fff /* more-fragments and the offset */
-#define ECN_MASK 3                /* RFC 3168 section 5 */
+#define IPV4_OFFSET_MASK 0x1fff
+#define ECN_MASK 3 /* RFC 3168 section 5 */
 #define ECN_ECT1 1
 #define ECN_CE 3
 
@@ -65,12 +68,27 @@ struct {
 struct tunnel {
   struct decap_source_key source; /* outer */
   struct decap_vip_key vip;       /* inner destination */
-  __u32 outer_bytes;
-  __u32 payload_bytes; /* as the outer header says */
+  __u32 outer_bytes;              /* all headers to take off */
+  __u32 shim_bytes;               /* of these, what is not the IP header */
+  __u32 payload_bytes;            /* behind them, as the outer header says */
   __u8 outer_is_ipv6;
   __u8 inner_is_ipv6;
   __u8 outer_ecn;
   __u8 inner_class; /* DSCP and ECN */
+};
+
+/* RFC 2784 section 2.1. */
+struct gre_header {
+  __be16 flags_version;
+  __be16 type;
+};
+
+/* draft-ietf-intarea-gue section 3.1, variant 0; of variant 1 it is the inner header's beginning.
+ */
+struct gue_header {
+  __u8 variant_length;
+  __u8 protocol;
+  __be16 flags;
 };
 
 struct extension {
@@ -96,8 +114,17 @@ static __always_inline int is_mapped(const struct in6_addr* address) {
          address->s6_addr32[2] == bpf_htonl(0xffff);
 }
 
-static __always_inline int is_ip_in_ip(__u8 protocol) {
-  return protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6;
+static __always_inline int is_tunnel_protocol(__u8 protocol) {
+  return protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6 || protocol == IPPROTO_GRE;
+}
+
+/* Whether a layer 4 of this protocol at this offset may be a tunnel of ours. */
+static __always_inline int may_be_tunnel(struct __sk_buff* skb, __u8 protocol, __u32 at,
+                                         const struct decap_settings* settings) {
+  struct udphdr udp;
+
+  if (protocol != IPPROTO_UDP) return is_tunnel_protocol(protocol);
+  return bpf_skb_load_bytes(skb, at, &udp, sizeof udp) == 0 && udp.dest == settings->gue_port;
 }
 
 static __always_inline __u8 traffic_class(const struct ipv6hdr* ip) {
@@ -112,11 +139,62 @@ static __always_inline int is_checksum_good(struct iphdr* ip) {
   return sum == 0xffff;
 }
 
-static __always_inline int read_outer_ipv4(struct __sk_buff* skb, struct tunnel* tunnel) {
+static __always_inline int read_gre(struct __sk_buff* skb, struct tunnel* tunnel) {
+  struct gre_header gre;
+
+  if (bpf_skb_load_bytes(skb, ETH_HLEN + tunnel->outer_bytes, &gre, sizeof gre) < 0)
+    return DECAP_PASSED_MALFORMED;
+  if (gre.type != bpf_htons(ETH_P_IP) && gre.type != bpf_htons(ETH_P_IPV6)) return NO_TUNNEL;
+  if (gre.flags_version) return DECAP_PASSED_OPTIONS;
+  tunnel->shim_bytes = sizeof gre;
+  tunnel->inner_is_ipv6 = gre.type == bpf_htons(ETH_P_IPV6);
+  return GO_ON;
+}
+
+/* A UDP checksum, which our balancer does not write, is not looked at: the inner packet has its
+ * own. */
+static __always_inline int read_gue(struct __sk_buff* skb, struct tunnel* tunnel) {
+  __u32 at = ETH_HLEN + tunnel->outer_bytes;
+  struct udphdr udp;
+  struct gue_header gue;
+
+  if (bpf_skb_load_bytes(skb, at, &udp, sizeof udp) < 0 ||
+      bpf_skb_load_bytes(skb, at + sizeof udp, &gue, sizeof gue) < 0 ||
+      (!skb->gso_size && bpf_ntohs(udp.len) != tunnel->payload_bytes))
+    return DECAP_PASSED_MALFORMED;
+  tunnel->shim_bytes = sizeof udp;
+  tunnel->inner_is_ipv6 = gue.variant_length >> 4 == 6;
+  if (gue.variant_length >> 6 == 1) return GO_ON; /* the inner version is looked at later */
+  if (gue.variant_length >> 6 > 1) return DECAP_PASSED_MALFORMED;
+  if (gue.variant_length || gue.flags) return DECAP_PASSED_OPTIONS;
+  if (gue.protocol != IPPROTO_IPIP && gue.protocol != IPPROTO_IPV6) return NO_TUNNEL;
+  tunnel->shim_bytes = sizeof udp + sizeof gue;
+  tunnel->inner_is_ipv6 = gue.protocol == IPPROTO_IPV6;
+  return GO_ON;
+}
+
+/* What stands between the outer IP header and the inner packet, and what it says of that. */
+static __always_inline int read_shim(struct __sk_buff* skb, struct tunnel* tunnel, __u8 protocol) {
+  int step = GO_ON;
+
+  tunnel->inner_is_ipv6 = protocol == IPPROTO_IPV6;
+  if (protocol == IPPROTO_GRE) step = read_gre(skb, tunnel);
+  if (protocol == IPPROTO_UDP) step = read_gue(skb, tunnel);
+  if (step != GO_ON) return step;
+  if (!skb->gso_size && tunnel->payload_bytes < tunnel->shim_bytes) return DECAP_PASSED_MALFORMED;
+  tunnel->payload_bytes -= tunnel->shim_bytes;
+  tunnel->outer_bytes += tunnel->shim_bytes;
+  return GO_ON;
+}
+
+static __always_inline int read_outer_ipv4(struct __sk_buff* skb, struct tunnel* tunnel,
+                                           const struct decap_settings* settings) {
   struct iphdr ip;
 
   if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof ip) < 0) return NO_TUNNEL;
-  if (!is_ip_in_ip(ip.protocol)) return NO_TUNNEL;
+  if (!may_be_tunnel(skb, ip.protocol, ETH_HLEN + ip.ihl * 4, settings)) return NO_TUNNEL;
+  /* Of a later fragment the ports are not known. */
+  if (ip.protocol == IPPROTO_UDP && ip.frag_off & bpf_htons(IPV4_OFFSET_MASK)) return NO_TUNNEL;
   if (ip.version != 4 || ip.ihl < 5) return DECAP_PASSED_MALFORMED;
   if (ip.ihl > 5) return DECAP_PASSED_OPTIONS;
   if (!is_checksum_good(&ip)) return DECAP_PASSED_MALFORMED;
@@ -126,8 +204,8 @@ static __always_inline int read_outer_ipv4(struct __sk_buff* skb, struct tunnel*
   tunnel->outer_bytes = sizeof ip;
   tunnel->payload_bytes = bpf_ntohs(ip.tot_len) - sizeof ip;
   tunnel->outer_ecn = ip.tos & ECN_MASK;
-  tunnel->inner_is_ipv6 = ip.protocol == IPPROTO_IPV6;
-  return bpf_ntohs(ip.tot_len) < sizeof ip && !skb->gso_size ? DECAP_PASSED_MALFORMED : GO_ON;
+  if (bpf_ntohs(ip.tot_len) < sizeof ip && !skb->gso_size) return DECAP_PASSED_MALFORMED;
+  return read_shim(skb, tunnel, ip.protocol);
 }
 
 /* Which kind of packet it is when the tunnel is behind an extension header. */
@@ -139,15 +217,17 @@ static __always_inline int read_extension(struct __sk_buff* skb, __u8 header) {
     return NO_TUNNEL;
   if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(struct ipv6hdr), &extension, sizeof extension) < 0)
     return NO_TUNNEL;
-  if (!is_ip_in_ip(extension.next)) return NO_TUNNEL;
+  if (!is_tunnel_protocol(extension.next)) return NO_TUNNEL;
   return header == IPPROTO_FRAGMENT ? DECAP_PASSED_FRAGMENT : DECAP_PASSED_OPTIONS;
 }
 
-static __always_inline int read_outer_ipv6(struct __sk_buff* skb, struct tunnel* tunnel) {
+static __always_inline int read_outer_ipv6(struct __sk_buff* skb, struct tunnel* tunnel,
+                                           const struct decap_settings* settings) {
   struct ipv6hdr ip;
 
   if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof ip) < 0) return NO_TUNNEL;
-  if (!is_ip_in_ip(ip.nexthdr)) return read_extension(skb, ip.nexthdr);
+  if (!may_be_tunnel(skb, ip.nexthdr, ETH_HLEN + sizeof ip, settings))
+    return read_extension(skb, ip.nexthdr);
   if (ip.version != 6 || is_mapped(&ip.saddr)) return DECAP_PASSED_MALFORMED;
   tunnel->source.family = 6;
   __builtin_memcpy(tunnel->source.address, &ip.saddr, 16);
@@ -155,15 +235,15 @@ static __always_inline int read_outer_ipv6(struct __sk_buff* skb, struct tunnel*
   tunnel->outer_bytes = sizeof ip;
   tunnel->payload_bytes = bpf_ntohs(ip.payload_len);
   tunnel->outer_ecn = traffic_class(&ip) & ECN_MASK;
-  tunnel->inner_is_ipv6 = ip.nexthdr == IPPROTO_IPV6;
-  return GO_ON;
+  return read_shim(skb, tunnel, ip.nexthdr);
 }
 
-static __always_inline int read_outer(struct __sk_buff* skb, struct tunnel* tunnel) {
+static __always_inline int read_outer(struct __sk_buff* skb, struct tunnel* tunnel,
+                                      const struct decap_settings* settings) {
   int step = NO_TUNNEL;
 
-  if (skb->protocol == bpf_htons(ETH_P_IP)) step = read_outer_ipv4(skb, tunnel);
-  if (skb->protocol == bpf_htons(ETH_P_IPV6)) step = read_outer_ipv6(skb, tunnel);
+  if (skb->protocol == bpf_htons(ETH_P_IP)) step = read_outer_ipv4(skb, tunnel, settings);
+  if (skb->protocol == bpf_htons(ETH_P_IPV6)) step = read_outer_ipv6(skb, tunnel, settings);
   /* Somebody else's, seen because the device is promiscuous. */
   if (step != NO_TUNNEL && skb->pkt_type != PACKET_HOST) return DECAP_PASSED_NOT_HOST;
   return step;
@@ -202,7 +282,7 @@ static __always_inline int read_inner_ipv6(struct __sk_buff* skb, struct tunnel*
 /* Whether we are to take this tunnel's header off. */
 static __always_inline int judge(struct __sk_buff* skb, struct tunnel* tunnel,
                                  const struct decap_settings* settings) {
-  int step = read_outer(skb, tunnel);
+  int step = read_outer(skb, tunnel, settings);
 
   if (step != GO_ON) return step;
   step = tunnel->inner_is_ipv6 ? read_inner_ipv6(skb, tunnel) : read_inner_ipv4(skb, tunnel);
@@ -249,7 +329,8 @@ static __always_inline long write_inner_ecn(struct __sk_buff* skb, const struct 
  */
 static __always_inline long shrink_in_two_steps(struct __sk_buff* skb,
                                                 const struct tunnel* tunnel) {
-  __s32 rest = tunnel->inner_is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+  __s32 rest =
+      tunnel->shim_bytes + (tunnel->inner_is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
   long error;
 
   if (tunnel->inner_is_ipv6 != tunnel->outer_is_ipv6) {

@@ -210,11 +210,14 @@ int write_rules(const decap_bpf& skeleton, const DecapRules& rules,
                              BPF_ANY);
 }
 
-bool made_qdisc(const Attached& attached) {
+// All zero when they cannot be read.
+decap_settings settings_of(const Attached& attached) {
   decap_settings settings{};
-  return bpf_map_lookup_elem(attached.settings.get(), &settings_index, &settings) == 0 &&
-         settings.made_qdisc != 0;
+  (void)bpf_map_lookup_elem(attached.settings.get(), &settings_index, &settings);
+  return settings;
 }
+
+bool made_qdisc(const Attached& attached) { return settings_of(attached).made_qdisc != 0; }
 
 // The program, loaded with its rules in its maps.
 std::expected<Skeleton, Error> load(const std::string& device, const DecapRules& rules,
@@ -229,7 +232,9 @@ std::expected<Skeleton, Error> load(const std::string& device, const DecapRules&
   const decap_settings settings{
       .sources_limited = rules.sources.empty() ? std::uint8_t{0} : std::uint8_t{1},
       .change_family = has_decap_flags(*skeleton) ? std::uint8_t{0} : std::uint8_t{1},
-      .made_qdisc = qdisc_is_ours ? std::uint8_t{1} : std::uint8_t{0}};
+      .made_qdisc = qdisc_is_ours ? std::uint8_t{1} : std::uint8_t{0},
+      .zero = 0,
+      .gue_port = rules.gue_port.be().raw()};
   if (const int error = write_rules(*skeleton, rules, settings); error != 0)
     return failure("cannot write the rules", error, where(device),
                    "at most " + std::to_string(DECAP_VIPS_MAX) + " VIPs and " +
@@ -295,6 +300,7 @@ std::expected<std::optional<DecapStatus>, Error> decap_status(const std::string&
     out.rules.vips.push_back(address_in(static_cast<const std::uint8_t*>(key.address)));
   for (const auto& key : keys_in<decap_source_key>(maps.sources.get()))
     out.rules.sources.push_back(prefix_of(key));
+  out.rules.gue_port = Port::from_be(Be16::from_raw(settings_of(maps).gue_port));
   std::ranges::sort(out.rules.vips);
   std::ranges::sort(out.rules.sources);
   for (std::uint32_t i = 0; i < counter_names.size(); ++i)

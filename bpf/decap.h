@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/net/address.h"
+#include "core/net/encap.h"
 #include "core/net/prefix.h"
 #include "core/result.h"
 
@@ -17,6 +18,7 @@ namespace sluice::bpf {
 struct DecapRules {
   std::vector<Address> vips;    // inner destinations
   std::vector<Prefix> sources;  // outer sources; empty: anybody
+  Port gue_port = gue_port_default;
 };
 
 /// The program on one device (decap.bpf.c), as the kernel has it.

@@ -69,6 +69,8 @@ struct decap_settings {
   __u8 sources_limited; /* only outer sources in decap_sources may send us tunnels */
   __u8 change_family;   /* this kernel (before 6.3) has no BPF_F_ADJ_ROOM_DECAP_L3_* */
   __u8 made_qdisc;      /* attaching made the clsact qdisc, so detaching removes it */
+  __u8 zero;
+  __u16 gue_port; /* network order */
 };
 
 enum {

@@ -154,6 +154,28 @@ Converted<StatusRange> to_status(std::string_view key, const toml::node& node) {
   return StatusRange{*low, *high};
 }
 
+Converted<TunnelSource> to_tunnel_source(std::string_view key, const toml::node& node) {
+  const std::string wanted =
+      "write an address or a prefix, host bits zero: \"192.0.2.1\", \"198.18.0.0/16\" or "
+      "\"2001:db8:1::/64\"";
+  const auto text = node.value_exact<std::string_view>();
+  if (!text) return std::unexpected(wrong_type(key, node, wanted));
+  if (const auto source = TunnelSource::parse(*text)) return *source;
+  return complaint(std::string(key) + " " + quoted(*text) + " is no address and no prefix", wanted);
+}
+
+Converted<TunnelDscp> to_tunnel_dscp(std::string_view key, const toml::node& node) {
+  const std::string wanted = "write \"copy\", or a number from 0 to 63";
+  if (const auto text = node.value_exact<std::string_view>())
+    return *text == "copy" ? Converted<TunnelDscp>(TunnelDscp{})
+                           : complaint(std::string(key) + " is " + quoted(*text), wanted);
+  const auto number = node.value_exact<std::int64_t>();
+  if (!number) return std::unexpected(wrong_type(key, node, wanted));
+  if (*number < 0 || *number > TunnelDscp::value_max)
+    return complaint(std::string(key) + " is " + std::to_string(*number), wanted);
+  return TunnelDscp{static_cast<std::uint8_t>(*number)};
+}
+
 Converted<Hugepages> to_hugepages(std::string_view key, const toml::node& node) {
   if (const auto flag = node.value_exact<bool>()) return *flag ? Hugepages::on : Hugepages::off;
   return to_enum<Hugepages>(key, node);

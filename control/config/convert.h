@@ -54,6 +54,11 @@ struct StatusRange {
                                                  Range range);
 /// "200-399", "200" or 200.
 [[nodiscard]] Converted<StatusRange> to_status(std::string_view key, const toml::node& node);
+/// "route", an address or a prefix.
+[[nodiscard]] Converted<TunnelSource> to_tunnel_source(std::string_view key,
+                                                       const toml::node& node);
+/// "copy", or a number from 0 to 63.
+[[nodiscard]] Converted<TunnelDscp> to_tunnel_dscp(std::string_view key, const toml::node& node);
 /// "auto", "on", "off", true or false.
 [[nodiscard]] Converted<Hugepages> to_hugepages(std::string_view key, const toml::node& node);
 

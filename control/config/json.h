@@ -26,7 +26,7 @@ template <typename T>
     return std::string(spell(value));
   } else if constexpr (std::is_same_v<T, Port>) {
     return value.value();
-  } else if constexpr (std::is_same_v<T, Address> || std::is_same_v<T, MacAddress>) {
+  } else if constexpr (std::is_same_v<T, MacAddress> || Written<T>) {
     return value.text();
   } else if constexpr (std::is_same_v<T, std::chrono::milliseconds>) {
     return duration_text(value);

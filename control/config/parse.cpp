@@ -96,6 +96,11 @@ void read_service(TableReader& table, ServiceConfig& out) {
   table.one("balance", out.balance, to_enum<Balance>);
   table.one("slots", out.slots, number<std::uint32_t>({251, 16'777'259}));
   table.many("source_pool", out.source_pool, to_address);
+  table.one("gue_variant", out.gue_variant, number<std::uint8_t>({0, 1}));
+  table.one("gue_port", out.gue_port, number<std::uint16_t>(port_numbers));
+  table.one("tunnel_source", out.tunnel_source, to_tunnel_source);
+  table.one("tunnel_ttl", out.tunnel_ttl, number<std::uint8_t>({1, 255}));
+  table.one("tunnel_dscp", out.tunnel_dscp, to_tunnel_dscp);
   table.one("idle_timeout", out.idle_timeout, duration("15m"));
   if (auto health = table.table("health", "[service.health]")) read_health(*health, out.health);
   for (auto& backend : table.tables("backend", "[[service.backend]]")) {

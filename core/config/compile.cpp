@@ -141,8 +141,46 @@ std::uint16_t claim_source(std::vector<Address>& sources, const Address& address
   return static_cast<std::uint16_t>(index);
 }
 
+// How the service's tunnels are marked; nothing when it has none.
+std::optional<Encapsulation> encapsulation_of(const ServiceConfig& service) {
+  switch (service.forward) {
+    case Forward::ipip:
+      return Encapsulation::ipip;
+    case Forward::gre:
+      return Encapsulation::gre;
+    case Forward::gue:
+      return service.gue_variant == 0 ? Encapsulation::gue_header : Encapsulation::gue_direct;
+    case Forward::l2dsr:
+    case Forward::nat:
+      break;
+  }
+  return std::nullopt;
+}
+
+Sending sending_of(const ServiceConfig& service) {
+  switch (service.forward) {
+    case Forward::ipip:
+      return service.tunnel_source.prefix && !service.tunnel_source.prefix->is_one_address()
+                 ? Sending::tunnel
+                 : Sending::plain_ipip;
+    case Forward::gre:
+    case Forward::gue:
+      return Sending::tunnel;
+    case Forward::l2dsr:
+      return Sending::l2dsr;
+    case Forward::nat:
+      return Sending::nat;
+  }
+  return Sending::plain_ipip;
+}
+
+Prefix tunnel_source_of(const ServiceConfig& service, const Path& path) {
+  const std::uint8_t all_bits = path.source.is_ipv4() ? 32 : 128;
+  return service.tunnel_source.prefix.value_or(Prefix{path.source, all_bits});
+}
+
 // Sets how packets reach the backend, or why they cannot.
-void connect_backend(Backend& backend, Forward forward, const Lookups& lookups) {
+void connect_backend(Backend& backend, const ServiceConfig& service, const Lookups& lookups) {
   const auto found = lookups.paths.find(backend.address);
   if (found == lookups.paths.end()) {
     backend.no_path_reason = "the kernel has no route or no neighbour for it yet";
@@ -154,7 +192,7 @@ void connect_backend(Backend& backend, Forward forward, const Lookups& lookups) 
     backend.no_path_reason = "its route leaves by an interface that is no [[port]]";
     return;
   }
-  if (forward == Forward::l2dsr && path.next_hop != backend.address) {
+  if (service.forward == Forward::l2dsr && path.next_hop != backend.address) {
     // A router would send the packet, still addressed to the VIP, back to us.
     backend.no_path_reason = "it is behind a router, and l2dsr needs it on the same link";
     return;
@@ -167,8 +205,14 @@ void connect_backend(Backend& backend, Forward forward, const Lookups& lookups) 
   backend.out_port = port->second;
   backend.link = {path.next_hop_mac, path.source_mac};
   backend.inner_mtu_bytes = path.mtu_bytes;
-  if (forward == Forward::ipip) {
-    backend.outer = OuterHeader(path.source, backend.address);
+  if (const auto encapsulation = encapsulation_of(service)) {
+    backend.tunnel = {.source = tunnel_source_of(service, path),
+                      .destination = backend.address,
+                      .encapsulation = *encapsulation,
+                      .port = service.gue_port,
+                      .ttl = service.tunnel_ttl,
+                      .dscp = service.tunnel_dscp.value};
+    backend.outer = OuterHeader(*backend.tunnel);
     backend.inner_mtu_bytes =
         static_cast<std::uint16_t>(path.mtu_bytes - backend.outer.length_bytes());
   }
@@ -192,7 +236,7 @@ Backend make_backend(const ServiceConfig& service, const BackendConfig& config,
     const auto it = lookups.health.find({service.name, config.name});
     out.health = it == lookups.health.end() ? TargetState::unknown : it->second;
   }
-  connect_backend(out, service.forward, lookups);
+  connect_backend(out, service, lookups);
   return out;
 }
 
@@ -284,6 +328,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     const auto number = static_cast<std::uint32_t>(out.services.size());
     service.name = wanted.name;
     service.forward = wanted.forward;
+    service.sending = sending_of(wanted);
     service.protocol = wanted.protocol;
     service.idle_timeout_seconds = static_cast<std::uint32_t>(
         std::chrono::ceil<std::chrono::seconds>(wanted.effective_idle_timeout()).count());

@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/tunnel.h"
 #include "core/net/address.h"
+#include "core/net/encap.h"
 
 // What the operator wrote, after parsing and before compiling. Plain values: compared with ==, sent
 // whole from the control plane to the data plane (core/contract/codec.h), printed as JSON. Every
@@ -18,7 +20,7 @@ namespace sluice {
 
 enum class Driver : std::uint8_t { af_xdp, af_packet, tap, pci, vdev };
 enum class Hugepages : std::uint8_t { automatic, on, off };
-enum class Forward : std::uint8_t { ipip, l2dsr, nat };
+enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre };
 enum class Balance : std::uint8_t { maglev };
 enum class ProbeType : std::uint8_t { none, tcp, http };
 
@@ -36,7 +38,7 @@ struct Spelling<Hugepages> {
 };
 template <>
 struct Spelling<Forward> {
-  static constexpr std::string_view names[] = {"ipip", "l2dsr", "nat"};
+  static constexpr std::string_view names[] = {"ipip", "l2dsr", "nat", "gue", "gre"};
 };
 template <>
 struct Spelling<Balance> {
@@ -179,9 +181,14 @@ struct ServiceConfig {
   Protocol protocol = Protocol::tcp;
   Forward forward = Forward::ipip;
   Balance balance = Balance::maglev;
-  std::uint32_t slots = 65'537;               // size of the Maglev table, a prime
-  std::vector<Address> source_pool;           // nat: our addresses that servers see
-  std::chrono::milliseconds idle_timeout{0};  // 0: 15 min for TCP, 2 min for UDP
+  std::uint32_t slots = 65'537;                  // size of the Maglev table, a prime
+  std::vector<Address> source_pool;              // nat: our addresses that servers see
+  std::uint8_t gue_variant = 1;                  // gue: 1 no header after UDP, 0 one of four bytes
+  Port gue_port = gue_port_default;              // gue: the servers' port
+  TunnelSource tunnel_source;                    // tunnels: the outer source address
+  std::uint8_t tunnel_ttl = tunnel_ttl_default;  // tunnels: 1 to 255
+  TunnelDscp tunnel_dscp;                        // tunnels: of the outer header
+  std::chrono::milliseconds idle_timeout{0};     // 0: 15 min for TCP, 2 min for UDP
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -195,6 +202,11 @@ struct ServiceConfig {
     visit("balance", self.balance);
     visit("slots", self.slots);
     visit("source_pool", self.source_pool);
+    visit("gue_variant", self.gue_variant);
+    visit("gue_port", self.gue_port);
+    visit("tunnel_source", self.tunnel_source);
+    visit("tunnel_ttl", self.tunnel_ttl);
+    visit("tunnel_dscp", self.tunnel_dscp);
     visit("idle_timeout", self.idle_timeout);
     visit("health", self.health);
     visit("backend", self.backends);

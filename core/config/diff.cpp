@@ -25,7 +25,7 @@ std::string show(const T& value) {
     return value ? "true" : "false";
   } else if constexpr (std::is_same_v<T, std::string>) {
     return "\"" + value + "\"";
-  } else if constexpr (std::is_same_v<T, Address>) {
+  } else if constexpr (std::is_same_v<T, Address> || Written<T>) {
     return value.text();
   } else if constexpr (std::is_same_v<T, Port>) {
     return std::to_string(value.value());

@@ -42,7 +42,28 @@ const Backend* picked_backend(const Snapshot& snapshot, const Service& service, 
   return &backend;
 }
 
-void describe_sending(Explanation& out, const Service& service, const Backend& backend) {
+// The headers in front of this flow's packets, from the outside in.
+std::string tunnel_text(const Tunnel& tunnel, Family inner, std::uint64_t hash) {
+  std::string out = std::string(tunnel.destination.is_ipv4() ? "IPv4 " : "IPv6 ") +
+                    tunnel.source.at(hash).text() + " -> " + tunnel.destination.text();
+  const std::string protocol = inner == Family::ipv4 ? "protocol 4" : "protocol 41";
+  const std::string ports = ", UDP " + std::to_string(gue_source_port(hash).value()) + " -> " +
+                            std::to_string(tunnel.port.value());
+  switch (tunnel.encapsulation) {
+    case Encapsulation::ipip:
+      return out + ", " + protocol;
+    case Encapsulation::gre:
+      return out + ", GRE type " + (inner == Family::ipv4 ? "0x0800" : "0x86dd");
+    case Encapsulation::gue_direct:
+      return out + ports + ", GUE variant 1";
+    case Encapsulation::gue_header:
+      return out + ports + ", GUE variant 0 " + protocol;
+  }
+  return out;
+}
+
+void describe_sending(Explanation& out, const Service& service, const Backend& backend,
+                      std::uint64_t hash) {
   if (!backend.path) {
     out.reasons.push_back(backend.name + " cannot be reached: " +
                           std::string(backend.no_path_reason) + ": dropped (drop_no_path)");
@@ -51,9 +72,9 @@ void describe_sending(Explanation& out, const Service& service, const Backend& b
   const Path& path = *backend.path;
   switch (service.forward) {
     case Forward::ipip:
-      out.encapsulation = std::string(backend.address.is_ipv4() ? "IPv4 " : "IPv6 ") +
-                          path.source.text() + " -> " + backend.address.text() + ", protocol " +
-                          (out.tuple.destination.is_ipv4() ? "4" : "41");
+    case Forward::gre:
+    case Forward::gue:
+      out.encapsulation = tunnel_text(*backend.tunnel, out.tuple.destination.family(), hash);
       break;
     case Forward::l2dsr:
       out.encapsulation = "none; link address " + path.next_hop_mac.text();
@@ -106,7 +127,7 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
   if (backend == nullptr) return out;
   out.backend = backend->target.backend();
   out.backend_name = backend->name;
-  describe_sending(out, service, *backend);
+  describe_sending(out, service, *backend, hash);
   return out;
 }
 

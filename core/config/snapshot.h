@@ -81,8 +81,9 @@ struct Backend {
   std::string_view no_path_reason;  // a literal, when there is no path
   PortIndex out_port = no_port;
   LinkHeader link;                    // towards it
-  OuterHeader outer;                  // ipip: the header to put in front
+  OuterHeader outer;                  // tunnels: the headers to put in front
   std::uint16_t inner_mtu_bytes = 0;  // largest IP packet of a client that fits the path
+  std::optional<Tunnel> tunnel;       // what `outer` was made from, for people
 };
 
 /// One backend's claim to slots.
@@ -92,9 +93,14 @@ struct SlotShare {
   friend bool operator==(const SlotShare&, const SlotShare&) = default;
 };
 
+/// What the last step does with a packet: `forward`, but by what that costs. Tunnels whose headers
+/// are the same for all flows and need no more than an IP header are apart from the others.
+enum class Sending : std::uint8_t { plain_ipip, l2dsr, nat, tunnel };
+
 struct Service {
   std::string name;
   Forward forward = Forward::ipip;
+  Sending sending = Sending::plain_ipip;
   Protocol protocol = Protocol::tcp;
   std::uint32_t idle_timeout_seconds = 900;
   std::shared_ptr<const SlotTable>

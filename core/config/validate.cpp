@@ -6,49 +6,19 @@
 
 #include "core/balance/maglev.h"
 #include "core/config/config.h"
+#include "core/config/config_scope.h"
 #include "core/config/snapshot.h"
+#include "core/config/validate_tunnel.h"
 
 namespace sluice {
 namespace {
 
 using namespace std::chrono_literals;
+using Scope = ConfigScope;
 
 constexpr std::size_t ports_max = 64;
 constexpr std::size_t interface_name_bytes_max = 15;  // IFNAMSIZ of Linux less the terminator
 constexpr std::uint32_t slots_max = 16'777'259;
-
-std::string indexed(std::string_view list, std::size_t index) {
-  return std::string(list) + "[" + std::to_string(index) + "]";
-}
-
-// Collects errors under a path; `at("vip[1]")` makes the path of something inside.
-class Scope {
- public:
-  Scope(std::vector<ConfigError>& errors, std::string path)
-      : errors_(errors), path_(std::move(path)) {}
-  void error(std::string_view key, std::string what, std::string remedy) const {
-    errors_.push_back({key.empty() ? path_ : inner(key), std::move(what), std::move(remedy)});
-  }
-  template <typename Number>
-  void range(std::string_view key, Number value, Number low, Number high) const {
-    if (value >= low && value <= high) return;
-    error(key, std::string(key) + " is " + std::to_string(value),
-          "write a number from " + std::to_string(low) + " to " + std::to_string(high));
-  }
-  template <typename Enum>
-  void spelling(std::string_view key, Enum value) const {
-    if (spelling_index(value) < std::size(Spelling<Enum>::names)) return;
-    error(key, std::string(key) + " is no known value", "upgrade both processes together");
-  }
-  [[nodiscard]] std::string inner(std::string_view key) const {
-    return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
-  }
-  [[nodiscard]] Scope at(std::string_view key) const { return {errors_, inner(key)}; }
-
- private:
-  std::vector<ConfigError>& errors_;
-  std::string path_;
-};
 
 bool is_name(std::string_view text) {
   const auto allowed = [](char c) {
@@ -247,6 +217,7 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
   scope.spelling("protocol", service.protocol);
   check_listeners(scope, service, claims);
   check_nat(scope, service);
+  check_tunnel(scope, service);
   for (std::size_t i = 0; i < service.source_pool.size(); ++i) {
     if (!is_host_address(service.source_pool[i]))
       scope.error(indexed("source_pool", i),

@@ -2,9 +2,11 @@
 
 #include <array>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -20,6 +22,13 @@ namespace sluice {
 
 template <typename T>
 concept Described = requires(T& value) { T::fields(value, [](std::string_view, auto&) {}); };
+
+/// Values that travel as their text.
+template <typename T>
+concept Written = requires(const T& value) {
+  { value.text() } -> std::same_as<std::string>;
+  { T::parse(std::string_view{}) } -> std::same_as<std::optional<T>>;
+};
 
 class Encoder {
  public:
@@ -44,6 +53,8 @@ class Encoder {
     } else if constexpr (std::is_same_v<T, std::string>) {
       put(static_cast<std::uint32_t>(value.size()));
       append(value.data(), value.size());
+    } else if constexpr (Written<T>) {
+      put(value.text());
     } else {
       put(static_cast<std::uint32_t>(value.size()));
       for (const auto& element : value) put(element);
@@ -98,6 +109,12 @@ class Decoder {
       const std::size_t length = get_length();
       value.assign(reinterpret_cast<const char*>(rest_.data()), length);
       rest_ = rest_.subspan(length);
+    } else if constexpr (Written<T>) {
+      std::string text;
+      get(text);
+      const auto parsed = T::parse(text);
+      ok_ = ok_ && parsed;
+      value = ok_ ? *parsed : T{};
     } else {
       // An element takes at least one byte, so a length that passed get_length cannot ask for much
       // memory.

@@ -82,6 +82,10 @@ Text text_of(Verdict verdict) {
       return {"drop_icmp_bad_quote", "an ICMP error that quotes no TCP or UDP packet we can read"};
     case Verdict::drop_icmp_unknown_flow:
       return {"drop_icmp_unknown_flow", "an ICMP error about no listener or NAT session of ours"};
+    case Verdict::sent_gue:
+      return {"sent_gue", "sent to a backend in a GUE tunnel"};
+    case Verdict::sent_gre:
+      return {"sent_gre", "sent to a backend in a GRE tunnel"};
     case Verdict::count_:
       break;
   }

@@ -1,72 +1,156 @@
 #include "core/net/encap.h"
 
+#include <bit>
 #include <cstring>
 
 #include "core/net/checksum.h"
 
 namespace sluice {
+namespace {
+
+constexpr std::uint8_t ecn_mask = 3;  // RFC 3168 section 5
+
+Be16 ether_type_of(Family family) {
+  return Be16::from_host(family == Family::ipv4 ? wire::ether_type_ipv4 : wire::ether_type_ipv6);
+}
+
+std::uint8_t protocol_of(Family family) {
+  return family == Family::ipv4 ? wire::protocol_ipip : wire::protocol_ipv6;
+}
+
+}  // namespace
 
 void LinkHeader::write(std::uint8_t* to, Family family) const {
   wire::EthernetHeader header;
   header.destination = destination.bytes;
   header.source = source.bytes;
-  header.ether_type =
-      Be16::from_host(family == Family::ipv4 ? wire::ether_type_ipv4 : wire::ether_type_ipv6);
+  header.ether_type = ether_type_of(family);
   std::memcpy(to, &header, sizeof header);
 }
 
-OuterHeader::OuterHeader(const Address& source, const Address& destination) {
-  if (destination.is_ipv4()) {
+OuterHeader::OuterHeader(const Tunnel& tunnel)
+    : family_(tunnel.destination.family()),
+      encapsulation_(tunnel.encapsulation),
+      port_(tunnel.port) {
+  const unsigned free_bits = (family_ == Family::ipv4 ? 32U : 128U) - tunnel.source.length_bits;
+  source_free_ = free_bits >= 64 ? ~0ULL : (1ULL << free_bits) - 1;
+  if (tunnel.dscp) {
+    class_kept_ = ecn_mask;
+    class_set_ = static_cast<std::uint8_t>(*tunnel.dscp << 2);
+  }
+  if (family_ == Family::ipv4) {
     wire::Ipv4Header header{};
     header.version_ihl = 0x45;
     header.fragment = Be16::from_host(wire::Ipv4Header::dont_fragment);
-    header.ttl = ttl;
-    header.source = source.ipv4();
-    header.destination = destination.ipv4();
-    std::memcpy(bytes_.data(), &header, sizeof header);
-    length_bytes_ = sizeof header;
+    header.ttl = tunnel.ttl;
+    header.source = tunnel.source.address.ipv4();
+    header.destination = tunnel.destination.ipv4();
+    std::memcpy(ip_.data(), &header, sizeof header);
+    ip_bytes_ = sizeof header;
     ChecksumSum sum;
-    sum.add(std::span<const std::uint8_t>(bytes_.data(), sizeof header));
+    sum.add(std::span<const std::uint8_t>(ip_.data(), sizeof header));
     checksum_base_ = sum.folded();
-    return;
+  } else {
+    wire::Ipv6Header header{};
+    header.version_class_label = Be32::from_host(0x60000000);
+    header.hop_limit = tunnel.ttl;
+    header.source = tunnel.source.address.bytes();
+    header.destination = tunnel.destination.bytes();
+    std::memcpy(ip_.data(), &header, sizeof header);
+    ip_bytes_ = sizeof header;
   }
-  wire::Ipv6Header header{};
-  header.version_class_label = Be32::from_host(0x60000000);
-  header.hop_limit = ttl;
-  header.source = source.bytes();
-  header.destination = destination.bytes();
-  std::memcpy(bytes_.data(), &header, sizeof header);
-  length_bytes_ = sizeof header;
+  length_bytes_ = static_cast<std::uint8_t>(ip_bytes_ + shim_bytes(tunnel.encapsulation));
+  needs_flow_hash_ = source_free_ != 0 || encapsulation_ == Encapsulation::gue_direct ||
+                     encapsulation_ == Encapsulation::gue_header;
 }
 
-void OuterHeader::write_before(std::uint8_t* inner, Family inner_family,
-                               std::uint16_t inner_length_bytes, std::uint8_t traffic_class) const {
-  const std::uint8_t protocol =
-      inner_family == Family::ipv4 ? wire::protocol_ipip : wire::protocol_ipv6;
-  if (length_bytes_ == sizeof(wire::Ipv4Header)) {
+template <OuterHeader::Source source>
+void OuterHeader::write_ip(std::uint8_t* to, const InnerPacket& packet, std::uint8_t protocol,
+                           std::uint64_t flow_hash) const {
+  const auto traffic_class =
+      static_cast<std::uint8_t>((packet.traffic_class & class_kept_) | class_set_);
+  if (family_ == Family::ipv4) {
     wire::Ipv4Header header;
-    std::memcpy(&header, bytes_.data(), sizeof header);
+    std::memcpy(&header, ip_.data(), sizeof header);
     header.tos = traffic_class;
     header.total_length =
-        Be16::from_host(static_cast<std::uint16_t>(inner_length_bytes + sizeof header));
+        Be16::from_host(static_cast<std::uint16_t>(packet.length_bytes + length_bytes_));
     header.protocol = protocol;
     ChecksumSum sum;
     sum.add_raw16(checksum_base_);
     sum.add(Be16::from_host(traffic_class));
     sum.add(header.total_length);
     sum.add(Be16::from_host(protocol));
+    if constexpr (source == Source::by_flow) {
+      // The base has zeros where these bits go.
+      const Be32 bits = Be32::from_host(static_cast<std::uint32_t>(flow_hash & source_free_));
+      header.source = Be32::from_raw(header.source.raw() | bits.raw());
+      sum.add(bits);
+    }
     header.checksum = sum.checksum();
-    std::memcpy(inner - sizeof header, &header, sizeof header);
+    std::memcpy(to, &header, sizeof header);
     return;
   }
   wire::Ipv6Header header;
-  std::memcpy(&header, bytes_.data(), sizeof header);
+  std::memcpy(&header, ip_.data(), sizeof header);
   // Flow label 0: a label would have to be the same for a flow on every balancer.
   header.version_class_label =
       Be32::from_host(0x60000000 | static_cast<std::uint32_t>(traffic_class) << 20);
-  header.payload_length = Be16::from_host(inner_length_bytes);
+  header.payload_length = Be16::from_host(
+      static_cast<std::uint16_t>(packet.length_bytes + length_bytes_ - sizeof header));
   header.next_header = protocol;
-  std::memcpy(inner - sizeof header, &header, sizeof header);
+  if constexpr (source == Source::by_flow) {
+    std::uint8_t* const low = header.source.data() + 8;
+    const std::uint64_t bits = std::byteswap(flow_hash & source_free_);
+    const std::uint64_t folded = load_unaligned<std::uint64_t>(low) | bits;
+    std::memcpy(low, &folded, sizeof folded);
+  }
+  std::memcpy(to, &header, sizeof header);
+}
+
+void OuterHeader::write(std::uint8_t* inner, const InnerPacket& packet,
+                        std::uint64_t flow_hash) const {
+  std::uint8_t protocol = 0;
+  switch (encapsulation_) {
+    case Encapsulation::ipip:
+      protocol = protocol_of(packet.family);
+      break;
+    case Encapsulation::gre:
+      write_gre(inner, packet);
+      protocol = wire::protocol_gre;
+      break;
+    case Encapsulation::gue_direct:
+    case Encapsulation::gue_header:
+      write_gue(inner, packet, flow_hash);
+      protocol = wire::protocol_udp;
+      break;
+  }
+  write_ip<Source::by_flow>(inner - length_bytes_, packet, protocol, flow_hash);
+}
+
+void OuterHeader::write_plain_ipip(std::uint8_t* inner, const InnerPacket& packet) const {
+  write_ip<Source::fixed>(inner - length_bytes_, packet, protocol_of(packet.family), 0);
+}
+
+void OuterHeader::write_gre(std::uint8_t* inner, const InnerPacket& packet) const {
+  const wire::GreHeader gre{.flags_version = {}, .ether_type = ether_type_of(packet.family)};
+  std::memcpy(inner - sizeof gre, &gre, sizeof gre);
+}
+
+void OuterHeader::write_gue(std::uint8_t* inner, const InnerPacket& packet,
+                            std::uint64_t flow_hash) const {
+  const std::size_t between_bytes = shim_bytes(encapsulation_) - sizeof(wire::UdpHeader);
+  if (between_bytes != 0) {
+    const wire::GueHeader gue{
+        .variant_length = 0, .protocol = protocol_of(packet.family), .flags = {}};
+    std::memcpy(inner - sizeof gue, &gue, sizeof gue);
+  }
+  const wire::UdpHeader udp{.source_port = gue_source_port(flow_hash).be(),
+                            .destination_port = port_.be(),
+                            .length = Be16::from_host(static_cast<std::uint16_t>(
+                                sizeof udp + between_bytes + packet.length_bytes)),
+                            .checksum = {}};
+  std::memcpy(inner - between_bytes - sizeof udp, &udp, sizeof udp);
 }
 
 }  // namespace sluice

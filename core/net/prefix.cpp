@@ -1,5 +1,6 @@
 #include "core/net/prefix.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace sluice {
@@ -34,6 +35,16 @@ Address masked(const Address& address, unsigned bits) {
 bool Prefix::contains(const Address& candidate) const {
   return candidate.is_ipv4() == address.is_ipv4() &&
          equal_bits(address, candidate, mapped_bits(*this));
+}
+
+Address Prefix::at(std::uint64_t number) const {
+  auto bytes = address.bytes();
+  const unsigned fixed_bits = mapped_bits(*this);
+  for (unsigned bit = std::max(fixed_bits, 64U); bit < 128; ++bit) {
+    const auto one = static_cast<std::uint8_t>(number >> (127 - bit) & 1);
+    bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] | one << (7 - bit % 8));
+  }
+  return Address::from_bytes(bytes);
 }
 
 std::optional<Prefix> Prefix::parse(std::string_view text) {

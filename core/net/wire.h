@@ -28,6 +28,7 @@ enum IpProtocol : std::uint8_t {
   protocol_ipv6 = 41,
   protocol_routing = 43,
   protocol_fragment = 44,
+  protocol_gre = 47,
   protocol_authentication = 51,
   protocol_icmpv6 = 58,
   protocol_no_next = 59,
@@ -136,6 +137,21 @@ struct UdpHeader {
   Be16 checksum;
 };
 static_assert(sizeof(UdpHeader) == 8);
+
+/// RFC 2784 section 2.1: no checksum, so nothing more follows.
+struct GreHeader {
+  Be16 flags_version;
+  Be16 ether_type;
+};
+static_assert(sizeof(GreHeader) == 4);
+
+/// draft-ietf-intarea-gue section 3.1, variant 0 without extension fields.
+struct GueHeader {
+  std::uint8_t variant_length;  // two bits of variant, the control flag, words after the first four
+  std::uint8_t protocol;
+  Be16 flags;
+};
+static_assert(sizeof(GueHeader) == 4);
 
 /// RFC 792 and RFC 4443 section 2.1.
 struct IcmpHeader {

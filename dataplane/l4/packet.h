@@ -41,6 +41,8 @@ enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
 [[nodiscard]] constexpr Exit exit_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::sent_ipip:
+    case Verdict::sent_gue:
+    case Verdict::sent_gre:
     case Verdict::sent_l2dsr:
     case Verdict::sent_nat:
     case Verdict::sent_nat_return:

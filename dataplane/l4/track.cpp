@@ -50,15 +50,18 @@ const Backend* slot_backend(const Snapshot& snapshot, const Packet& packet) {
   const Listener& listener = snapshot.listeners[packet.listener];
   const SlotTable& slots = *snapshot.services[listener.service].slots;
   if (slots.empty()) return nullptr;
-  const ParsedPacket& parsed = packet.parsed;
-  const std::uint32_t ports = static_cast<std::uint32_t>(parsed.source_port.raw()) |
-                              static_cast<std::uint32_t>(parsed.destination_port.raw()) << 16;
-  const std::uint64_t hash =
-      hash_flow(parsed.source, parsed.destination, ports, listener.protocol, snapshot.hash_seed);
-  return &snapshot.backend(BackendId{slots.owner(slots.slot_of(hash))});
+  return &snapshot.backend(BackendId{slots.owner(slots.slot_of(hash_of_flow(snapshot, packet)))});
 }
 
 }  // namespace
+
+std::uint64_t hash_of_flow(const Snapshot& snapshot, const Packet& packet) {
+  const ParsedPacket& parsed = packet.parsed;
+  const std::uint32_t ports = static_cast<std::uint32_t>(parsed.source_port.raw()) |
+                              static_cast<std::uint32_t>(parsed.destination_port.raw()) << 16;
+  return hash_flow(parsed.source, parsed.destination, ports,
+                   snapshot.listeners[packet.listener].protocol, snapshot.hash_seed);
+}
 
 Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, std::uint16_t worker,
                  WorkerCounters& counters)

@@ -18,6 +18,9 @@ struct Choice {
   Verdict verdict = Verdict::none;
 };
 
+/// hash_flow of a packet of role flow: the same for all packets of the flow, on every balancer.
+[[nodiscard]] std::uint64_t hash_of_flow(const Snapshot& snapshot, const Packet& packet);
+
 /// Remembers which backend each flow is on. One per worker; only that worker's thread calls it.
 class Tracker {
  public:

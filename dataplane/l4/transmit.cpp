@@ -52,6 +52,31 @@ void send_to_client(Packet& packet, Verdict verdict, const NatSession& session) 
   send_by(packet, verdict, session.in_port);
 }
 
+InnerPacket inner_of(const Packet& packet) {
+  return {.family = packet.parsed.family,
+          .traffic_class = packet.parsed.traffic_class,
+          .length_bytes = packet.parsed.ip_length_bytes};
+}
+
+Verdict verdict_of(Encapsulation encapsulation) {
+  switch (encapsulation) {
+    case Encapsulation::ipip:
+      return Verdict::sent_ipip;
+    case Encapsulation::gre:
+      return Verdict::sent_gre;
+    case Encapsulation::gue_direct:
+    case Encapsulation::gue_header:
+      return Verdict::sent_gue;
+  }
+  return Verdict::none;
+}
+
+// Once the tunnel's headers are written.
+void send_tunnelled(Packet& packet, Verdict verdict, const Backend& backend) {
+  backend.link.write(packet.data, backend.outer.family());
+  send_by(packet, verdict, backend.out_port);
+}
+
 // Back to the hop that the packet came from, VLAN tags as they were.
 void turn_around(Packet& packet) {
   auto& ethernet = ethernet_header(packet);
@@ -61,13 +86,16 @@ void turn_around(Packet& packet) {
 
 }  // namespace
 
-void send_ipip(Packet& packet, const Backend& backend) {
-  const OuterHeader& outer = backend.outer;
-  if (!reframe(packet, outer.length_bytes())) return;
-  outer.write_before(ip_header(packet), packet.parsed.family, packet.parsed.ip_length_bytes,
-                     packet.parsed.traffic_class);
-  backend.link.write(packet.data, outer.family());
-  send_by(packet, Verdict::sent_ipip, backend.out_port);
+void send_tunnel(Packet& packet, const Backend& backend, std::uint64_t flow_hash) {
+  if (!reframe(packet, backend.outer.length_bytes())) return;
+  backend.outer.write(ip_header(packet), inner_of(packet), flow_hash);
+  send_tunnelled(packet, verdict_of(backend.outer.encapsulation()), backend);
+}
+
+void send_plain_ipip(Packet& packet, const Backend& backend) {
+  if (!reframe(packet, backend.outer.length_bytes())) return;
+  backend.outer.write_plain_ipip(ip_header(packet), inner_of(packet));
+  send_tunnelled(packet, Verdict::sent_ipip, backend);
 }
 
 void send_l2dsr(Packet& packet, const Backend& backend) {

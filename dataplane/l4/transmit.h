@@ -14,7 +14,10 @@ namespace sluice::dataplane {
 /// ICMP errors that one worker sends, so that a flood of big packets is not answered by a flood.
 inline constexpr std::uint64_t icmp_errors_per_second = 1'000;
 
-void send_ipip(Packet& packet, const Backend& backend);
+/// `flow_hash` is hash_flow's; of no meaning where the backend's `outer` needs none.
+void send_tunnel(Packet& packet, const Backend& backend, std::uint64_t flow_hash);
+/// The same for Sending::plain_ipip.
+void send_plain_ipip(Packet& packet, const Backend& backend);
 void send_l2dsr(Packet& packet, const Backend& backend);
 /// Client to server. Notes in the session by which hop the client's packets come, for the way back.
 void send_nat(Packet& packet, const Backend& backend, const Snapshot& snapshot,

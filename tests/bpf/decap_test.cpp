@@ -49,7 +49,9 @@ class Decap : public testing::TestWithParam<bool> {
     const decap_settings settings{
         .sources_limited = static_cast<std::uint8_t>(sources_limited ? 1 : 0),
         .change_family = static_cast<std::uint8_t>(GetParam() ? 1 : 0),
-        .made_qdisc = 0};
+        .made_qdisc = 0,
+        .zero = 0,
+        .gue_port = Be16::from_host(6080).raw()};
     const std::uint32_t zero = 0;
     ASSERT_EQ(0, bpf_map_update_elem(bpf_map__fd(program_->maps.decap_settings), &zero, &settings,
                                      BPF_ANY));
@@ -98,9 +100,39 @@ const Ip inner6{.source = address("2001:db8:f::1"), .destination = address("2001
 const Ip outer4{.source = address("10.0.1.1"), .destination = address("10.0.1.11")};
 const Ip outer6{.source = address("2001:db8:1::1"), .destination = address("2001:db8:1::11")};
 
-Bytes tunnel(Ip outer, const Bytes& inner) {
-  outer.protocol = inner[0] >> 4 == 4 ? wire::protocol_ipip : wire::protocol_ipv6;
-  return ip(outer, inner);
+std::uint8_t protocol_of(const Bytes& inner) {
+  return inner[0] >> 4 == 4 ? wire::protocol_ipip : wire::protocol_ipv6;
+}
+
+Bytes with_gre(const Bytes& inner, std::uint16_t flags = 0) {
+  return with_header(wire::GreHeader{.flags_version = Be16::from_host(flags),
+                                     .ether_type = Be16::from_host(ether_type_of(inner))},
+                     inner);
+}
+
+Bytes with_gue(const Bytes& inner, wire::GueHeader header = {}) {
+  header.protocol = protocol_of(inner);
+  return with_header(header, inner);
+}
+
+enum class Kind { ipip, gre, gue_direct, gue_header };
+constexpr std::array kinds = {Kind::ipip, Kind::gre, Kind::gue_direct, Kind::gue_header};
+constexpr std::uint16_t gue_port = 6080;
+
+Bytes tunnel(Ip outer, const Bytes& inner, Kind kind = Kind::ipip) {
+  switch (kind) {
+    case Kind::ipip:
+      outer.protocol = protocol_of(inner);
+      return ip(outer, inner);
+    case Kind::gre:
+      outer.protocol = wire::protocol_gre;
+      return ip(outer, with_gre(inner));
+    case Kind::gue_direct:
+      return ip(outer, udp(50'000, gue_port, inner));
+    case Kind::gue_header:
+      return ip(outer, udp(50'000, gue_port, with_gue(inner)));
+  }
+  return {};
 }
 
 struct Pair {
@@ -113,20 +145,64 @@ const std::array pairs = {
     Pair{"4in4", outer4, inner4, DECAP_4IN4}, Pair{"6in4", outer4, inner6, DECAP_6IN4},
     Pair{"4in6", outer6, inner4, DECAP_4IN6}, Pair{"6in6", outer6, inner6, DECAP_6IN6}};
 
-TEST_P(Decap, TakesOffTheOuterHeaderOfAllFourPairs) {
+TEST_P(Decap, TakesOffTheOuterHeadersOfAllPairsAndKinds) {
+  for (const Kind kind : kinds)
+    for (const Pair& pair : pairs) {
+      SCOPED_TRACE(pair.name + std::string(" ") + std::to_string(static_cast<int>(kind)));
+      // From no payload, where 4in6 leaves less than an IPv6 header, to a full frame.
+      for (const std::size_t payload : {0, 1, 100, 1400}) {
+        const Bytes inner = ip(pair.inner, udp(1000, 80, Bytes(payload, 0xab)));
+        const std::uint64_t before = counted(pair.counter);
+        const Outcome result = run(ethernet(tunnel(pair.outer, inner, kind)));
+        ASSERT_EQ(result.error, 0);
+        EXPECT_EQ(result.result, unspecified);
+        EXPECT_EQ(result.out, ethernet(inner)) << payload;
+        EXPECT_EQ(counted(pair.counter), before + 1);
+      }
+    }
+}
+
+TEST_P(Decap, LeavesOtherGreAndGueToTheKernel) {
   for (const Pair& pair : pairs) {
     SCOPED_TRACE(pair.name);
-    // From no payload, where 4in6 leaves less than an IPv6 header, to a full frame.
-    for (const std::size_t payload : {0, 1, 100, 1400}) {
-      const Bytes inner = ip(pair.inner, udp(1000, 80, Bytes(payload, 0xab)));
-      const std::uint64_t before = counted(pair.counter);
-      const Outcome result = run(ethernet(tunnel(pair.outer, inner)));
-      ASSERT_EQ(result.error, 0);
-      EXPECT_EQ(result.result, unspecified);
-      EXPECT_EQ(result.out, ethernet(inner)) << payload;
-      EXPECT_EQ(counted(pair.counter), before + 1);
-    }
+    const Bytes inner = ip(pair.inner, udp(1000, 80, Bytes(32, 0xab)));
+    Ip gre = pair.outer;
+    gre.protocol = wire::protocol_gre;
+    expect_untouched(ethernet(ip(gre, with_gre(inner, 0x2000))), DECAP_PASSED_OPTIONS, "GRE key");
+    expect_untouched(ethernet(ip(gre, with_gre(inner, 1))), DECAP_PASSED_OPTIONS, "GRE version");
+    Bytes bridged = with_gre(inner);
+    bridged[2] = 0x65;
+    bridged[3] = 0x58;
+    expect_untouched(ethernet(ip(gre, bridged)), {}, "Ethernet in GRE");
+    const auto gue = [&](const Bytes& payload) {
+      return ethernet(ip(pair.outer, udp(50'000, gue_port, payload)));
+    };
+    expect_untouched(gue(with_gue(inner, {.variant_length = 0x20, .protocol = 0, .flags = {}})),
+                     DECAP_PASSED_OPTIONS, "GUE control message");
+    expect_untouched(gue(with_gue(inner, {.variant_length = 1, .protocol = 0, .flags = {}})),
+                     DECAP_PASSED_OPTIONS, "GUE extensions");
+    Bytes other = with_gue(inner);
+    other[1] = wire::protocol_tcp;
+    expect_untouched(gue(other), {}, "TCP in GUE");
+    other[0] = 0x80;
+    expect_untouched(gue(other), DECAP_PASSED_MALFORMED, "GUE variant 2");
+    other[0] = 0x50;
+    expect_untouched(gue(other), DECAP_PASSED_MALFORMED, "inner version 5");
+    Bytes wrong_length = udp(50'000, gue_port, inner);
+    wrong_length[5] ^= 1;
+    expect_untouched(ethernet(ip(pair.outer, wrong_length)), DECAP_PASSED_MALFORMED, "UDP length");
+    expect_untouched(ethernet(ip(pair.outer, udp(50'000, 6'081, inner))), {}, "another port");
   }
+}
+
+TEST_P(Decap, LaterFragmentsOfUdpAreNobodysTunnel) {
+  Ip outer = outer4;
+  outer.fragment = 0x2001;
+  const Bytes inner = ip(inner4, udp(1, 80));
+  expect_untouched(ethernet(tunnel(outer, inner, Kind::gue_direct)), {}, "later");
+  outer.fragment = 0x2000;
+  expect_untouched(ethernet(tunnel(outer, inner, Kind::gue_direct)), DECAP_PASSED_FRAGMENT,
+                   "first");
 }
 
 TEST_P(Decap, LeavesOrdinaryPacketsAloneAndUncounted) {
@@ -229,19 +305,20 @@ TEST_P(Decap, LeavesMalformedTunnelsToTheKernel) {
 }
 
 TEST_P(Decap, LeavesTunnelsCutAtAnyLengthAlone) {
-  for (const Pair& pair : pairs) {
-    const Bytes whole = ethernet(tunnel(pair.outer, ip(pair.inner, udp(1, 80))));
-    // The kernel's test runs take no frame without a byte after the Ethernet header.
-    for (std::size_t length = 15; length < whole.size(); ++length) {
-      const Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
-      const Outcome result = run(cut);
-      if (result.error == -EINVAL && length < 14 + (pair.outer.source.is_ipv4() ? 20U : 40U))
-        continue;  // refused before the program sees it
-      ASSERT_EQ(result.error, 0) << pair.name << " " << length;
-      EXPECT_EQ(result.result, unspecified);
-      EXPECT_EQ(result.out, cut) << pair.name << " " << length;
+  for (const Kind kind : kinds)
+    for (const Pair& pair : pairs) {
+      const Bytes whole = ethernet(tunnel(pair.outer, ip(pair.inner, udp(1, 80)), kind));
+      // The kernel's test runs take no frame without a byte after the Ethernet header.
+      for (std::size_t length = 15; length < whole.size(); ++length) {
+        const Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
+        const Outcome result = run(cut);
+        if (result.error == -EINVAL && length < 14 + (pair.outer.source.is_ipv4() ? 20U : 40U))
+          continue;  // refused before the program sees it
+        ASSERT_EQ(result.error, 0) << pair.name << " " << length;
+        EXPECT_EQ(result.result, unspecified);
+        EXPECT_EQ(result.out, cut) << pair.name << " " << length;
+      }
     }
-  }
 }
 
 TEST_P(Decap, KeepsLinkPadding) {
@@ -261,29 +338,43 @@ constexpr std::array<std::array<std::optional<std::uint8_t>, 4>, 4> ecn_table = 
     {ce, ce, ce, ce},
 }};
 
+struct EcnCase {
+  Pair pair;
+  Kind kind;
+  std::uint8_t inner;
+  std::uint8_t outer;
+};
+
+std::vector<EcnCase> ecn_cases() {
+  std::vector<EcnCase> out;
+  for (const Kind kind : kinds)
+    for (const Pair& pair : pairs)
+      for (std::uint8_t inner = 0; inner < 4; ++inner)
+        for (std::uint8_t outer = 0; outer < 4; ++outer) out.push_back({pair, kind, inner, outer});
+  return out;
+}
+
 TEST_P(Decap, CombinesEcnByRfc6040) {
   constexpr std::uint8_t dscp = 46 << 2;
-  for (const Pair& pair : pairs)
-    for (std::uint8_t inner_ecn = 0; inner_ecn < 4; ++inner_ecn)
-      for (std::uint8_t outer_ecn = 0; outer_ecn < 4; ++outer_ecn) {
-        SCOPED_TRACE(std::string(pair.name) + " inner " + std::to_string(inner_ecn) + " outer " +
-                     std::to_string(outer_ecn));
-        Ip outer = pair.outer;
-        outer.traffic_class = outer_ecn;
-        Ip inner = pair.inner;
-        inner.traffic_class = dscp | inner_ecn;
-        const std::uint64_t dropped = counted(DECAP_DROPPED_ECN);
-        const Outcome result = run(ethernet(tunnel(outer, ip(inner, udp(1, 80)))));
-        ASSERT_EQ(result.error, 0);
-        const auto expected = ecn_table[inner_ecn][outer_ecn];
-        EXPECT_EQ(counted(DECAP_DROPPED_ECN), dropped + (expected ? 0 : 1));
-        if (!expected) {
-          EXPECT_EQ(result.result, std::uint32_t{TC_ACT_SHOT});
-          continue;
-        }
-        inner.traffic_class = dscp | *expected;  // the builder's checksum is of the new header
-        EXPECT_EQ(result.out, ethernet(ip(inner, udp(1, 80))));
-      }
+  for (const EcnCase& each : ecn_cases()) {
+    SCOPED_TRACE(std::string(each.pair.name) + " inner " + std::to_string(each.inner) + " outer " +
+                 std::to_string(each.outer));
+    Ip outer = each.pair.outer;
+    outer.traffic_class = each.outer;
+    Ip inner = each.pair.inner;
+    inner.traffic_class = dscp | each.inner;
+    const std::uint64_t dropped = counted(DECAP_DROPPED_ECN);
+    const Outcome result = run(ethernet(tunnel(outer, ip(inner, udp(1, 80)), each.kind)));
+    ASSERT_EQ(result.error, 0);
+    const auto expected = ecn_table[each.inner][each.outer];
+    EXPECT_EQ(counted(DECAP_DROPPED_ECN), dropped + (expected ? 0 : 1));
+    if (!expected) {
+      EXPECT_EQ(result.result, std::uint32_t{TC_ACT_SHOT});
+      continue;
+    }
+    inner.traffic_class = dscp | *expected;  // the builder's checksum is of the new header
+    EXPECT_EQ(result.out, ethernet(ip(inner, udp(1, 80))));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Decap, testing::Bool(), [](const auto& parameter) {

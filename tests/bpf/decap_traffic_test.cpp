@@ -48,6 +48,20 @@ constexpr std::array pairs = {
     Pair{"6in6", "2001:db8:1::1", "2001:db8:1::2", "2001:db8::10"},
 };
 
+// What stands between outer and inner header; nothing for IP in IP.
+struct Shim {
+  std::uint8_t protocol = 0;  // of the outer header; 0: the inner family's
+  bool has_gue_header = false;
+
+  [[nodiscard]] Bytes bytes(bool inner_is_ipv4) const {
+    const std::uint8_t inner = inner_is_ipv4 ? wire::protocol_ipip : wire::protocol_ipv6;
+    if (protocol == wire::protocol_gre)
+      return inner_is_ipv4 ? Bytes{0, 0, 0x08, 0x00} : Bytes{0, 0, 0x86, 0xdd};
+    if (protocol != wire::protocol_udp) return {};
+    return udp(50'000, 6'080, has_gue_header ? Bytes{0, inner, 0, 0} : Bytes{});
+  }
+};
+
 class Socket {
  public:
   Socket() = default;
@@ -162,7 +176,7 @@ class DecapTraffic : public testing::Test {
   }
 
   // From now on the client's packets for the VIP go through a tunnel.
-  void encapsulate(const Pair& pair) {
+  void encapsulate(const Pair& pair, const Shim& shim = {}) {
     stop_encapsulating();
     encap_ = encap_bpf::open();
     ASSERT_NE(encap_, nullptr);
@@ -170,7 +184,12 @@ class DecapTraffic : public testing::Test {
     const Address destination = address(pair.outer_destination);
     const Address vip = address(pair.vip);
     auto& constants = *encap_->rodata;
-    const std::uint8_t protocol = vip.is_ipv4() ? wire::protocol_ipip : wire::protocol_ipv6;
+    const std::uint8_t inner = vip.is_ipv4() ? wire::protocol_ipip : wire::protocol_ipv6;
+    const std::uint8_t protocol = shim.protocol == 0 ? inner : shim.protocol;
+    const Bytes between = shim.bytes(vip.is_ipv4());
+    std::ranges::copy(between, static_cast<std::uint8_t*>(constants.shim));
+    constants.shim_bytes = static_cast<std::uint8_t>(between.size());
+    constants.shim_is_udp = shim.protocol == wire::protocol_udp ? 1 : 0;
     Bytes header = ip({.source = source, .destination = destination, .protocol = protocol}, {});
     if (source.is_ipv4()) header[10] = header[11] = 0;  // the checksum, over a length to come
     std::ranges::copy(
@@ -302,6 +321,25 @@ TEST_F(DecapTraffic, WithoutOffloads) {
     EXPECT_GT(packets, single_packets_min);
 }
 
+TEST_F(DecapTraffic, InGreAndGue) {
+  ASSERT_TRUE(client_->run("ethtool -K veth0 tx off tso off gso off > /dev/null"));
+  ASSERT_TRUE(server_->run("ethtool -K veth0 tx off gro off > /dev/null"));
+  ASSERT_TRUE(decap("attach --device veth0 --vip 203.0.113.10 --vip 2001:db8::10"));
+  for (const Shim& shim : {Shim{wire::protocol_gre}, Shim{wire::protocol_udp},
+                           Shim{.protocol = wire::protocol_udp, .has_gue_header = true}})
+    for (const Pair& pair : pairs) {
+      SCOPED_TRACE(pair.name);
+      const std::string counter = "decapsulated_" + std::string(pair.name);
+      const std::uint64_t before = counted(counter);
+      encapsulate(pair, shim);
+      const SocketAddress vip(address(pair.vip));
+      transfer(vip);
+      EXPECT_TRUE(echo(vip));
+      EXPECT_GT(counted(counter), before);
+    }
+  EXPECT_EQ(counted("passed_malformed"), 0U);
+}
+
 TEST_F(DecapTraffic, OnlyWhileAttachedAndOnlyFromTheSourcesGiven) {
   encapsulate(pairs[0]);
   const SocketAddress vip(address(pairs[0].vip));
@@ -363,6 +401,7 @@ TEST_F(DecapTraffic, SaysWhatIsWrongWithItsArguments) {
   EXPECT_EQ(status_of("attach --device veth0"), 2);
   EXPECT_EQ(status_of("attach --device veth0 --vip 203.0.113.300"), 2);
   EXPECT_EQ(status_of("attach --device veth0 --vip 203.0.113.10 --source 10.0.0.1/8"), 2);
+  EXPECT_EQ(status_of("attach --device veth0 --vip 203.0.113.10 --gue-port 0"), 2);
   EXPECT_EQ(status_of("attach --device nosuch0 --vip 203.0.113.10"), 1);
   EXPECT_EQ(status_of("detach --device veth0"), 1);
   EXPECT_EQ(status_of("status"), 0);

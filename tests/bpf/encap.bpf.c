@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// tc egress on a test's client: puts an outer header in front of packets for the VIP, so that a
+// tc egress on a test's client: puts outer headers in front of packets for the VIP, so that a
 // real TCP stack, with its aggregated and half-checksummed packets, speaks through a tunnel.
 
 #include <linux/bpf.h>
@@ -13,6 +13,9 @@
 
 const volatile __u8 outer4[sizeof(struct iphdr)];    // without length and checksum
 const volatile __u8 outer6[sizeof(struct ipv6hdr)];  // without length
+const volatile __u8 shim[12];  // behind the outer IP header; of UDP without length
+const volatile __u8 shim_bytes;
+const volatile __u8 shim_is_udp;
 const volatile __u8 outer_is_ipv6;
 const volatile __u8 inner_is_ipv6;
 const volatile __u8 vip[16];  // IPv4: the first four
@@ -56,6 +59,18 @@ static __always_inline int write_ipv6(struct __sk_buff* skb) {
   return bpf_skb_store_bytes(skb, ETH_HLEN, &ip, sizeof ip, 0);
 }
 
+static __always_inline int write_shim(struct __sk_buff* skb, __u32 at) {
+  __u8 bytes[12];
+  __be16 length = bpf_htons(skb->len - at);
+
+  for (__u32 i = 0; i < sizeof bytes; i++) bytes[i] = shim[i];
+  if (shim_is_udp) __builtin_memcpy(bytes + 4, &length, sizeof length);
+  if (shim_bytes == 4) return bpf_skb_store_bytes(skb, at, bytes, 4, 0);
+  if (shim_bytes == 8) return bpf_skb_store_bytes(skb, at, bytes, 8, 0);
+  if (shim_bytes == 12) return bpf_skb_store_bytes(skb, at, bytes, 12, 0);
+  return 0;
+}
+
 SEC("tc")
 int test_encap(struct __sk_buff* skb) {
   __u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO |
@@ -64,8 +79,11 @@ int test_encap(struct __sk_buff* skb) {
   __be16 type = bpf_htons(outer_is_ipv6 ? ETH_P_IPV6 : ETH_P_IP);
   int is_aggregated = skb->gso_size != 0;
 
+  /* The stack cuts aggregated packets into single ones behind us, and must know by what. */
+  if (shim_bytes) flags |= shim_is_udp ? BPF_F_ADJ_ROOM_ENCAP_L4_UDP : BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
   if (!is_for_vip(skb)) return TC_ACT_OK;
-  if (bpf_skb_adjust_room(skb, bytes, BPF_ADJ_ROOM_MAC, flags) < 0) return TC_ACT_SHOT;
+  if (bpf_skb_adjust_room(skb, bytes + shim_bytes, BPF_ADJ_ROOM_MAC, flags) < 0) return TC_ACT_SHOT;
+  if (write_shim(skb, ETH_HLEN + bytes) < 0) return TC_ACT_SHOT;
   if ((outer_is_ipv6 ? write_ipv6(skb) : write_ipv4(skb)) < 0) return TC_ACT_SHOT;
   if (bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &type, sizeof type, 0) < 0)
     return TC_ACT_SHOT;

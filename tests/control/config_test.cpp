@@ -97,6 +97,23 @@ TEST(ConfigFile, TakesTheOtherSpellings) {
   EXPECT_EQ(file->config.services[0].health.status_max, 204);
 }
 
+TEST(ConfigFile, ReadsTheKeysOfTunnels) {
+  const auto text = replaced(good_file, "\"ipip\"",
+                             "\"gue\"\ngue_variant = 0\ngue_port = 6081\ntunnel_ttl = 9\n"
+                             "tunnel_source = \"198.18.0.0/16\"\ntunnel_dscp = 46");
+  const auto file = parse_config(replaced(text, "\"2001:db8:1::12\"", "\"10.0.1.12\""), "x");
+  ASSERT_TRUE(file) << texts(file.error());
+  const ServiceConfig& web = file->config.services[0];
+  EXPECT_EQ(web.forward, Forward::gue);
+  EXPECT_EQ(web.gue_variant, 0);
+  EXPECT_EQ(web.gue_port, Port(6'081));
+  EXPECT_EQ(web.tunnel_ttl, 9);
+  const auto json = to_json(web);
+  EXPECT_EQ(json["tunnel_source"], "198.18.0.0/16");
+  EXPECT_EQ(json["tunnel_dscp"], "46");
+  EXPECT_EQ(to_json(good_config())["service"][0]["tunnel_source"], "route");
+}
+
 TEST(ConfigFile, ItsJsonUsesTheOperatorsWords) {
   const auto json = to_json(good_config());
   EXPECT_EQ(json["dataplane"]["hugepages"], "on");

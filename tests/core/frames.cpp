@@ -146,6 +146,35 @@ void put_ipv6(Bytes& out, const FrameSpec& spec, const Bytes& payload) {
 // Checks what one IP packet holds; the recursion is over tunnels, at most two deep in tests.
 void judge_ip(std::span<const std::uint8_t> packet, const std::string& where, std::string& faults);
 
+constexpr unsigned gue_port = 6080;
+
+// GUE has a port of its own, no checksum, and an IP header or its own first word behind.
+bool is_gue(std::span<const std::uint8_t> udp) {
+  return udp.size() >= 28 && get16(udp, 2) == gue_port && get16(udp, 6) == 0 &&
+         (udp[8] >> 4 == 4 || udp[8] >> 4 == 6 || udp[8] == 0);
+}
+
+bool is_tunnel(std::span<const std::uint8_t> payload, std::uint8_t protocol) {
+  return protocol == 4 || protocol == 41 || protocol == 47 || (protocol == 17 && is_gue(payload));
+}
+
+// Of any tunnel, once its outer IP header is off.
+void judge_tunnel(std::span<const std::uint8_t> payload, std::uint8_t protocol,
+                  const std::string& where, std::string& faults) {
+  if (protocol == 47) {
+    if (payload.size() < 4) {
+      faults += where + "gre too short; ";
+      return;
+    }
+    payload = payload.subspan(4);
+  }
+  if (protocol == 17) {
+    if (get16(payload, 4) != payload.size()) faults += where + "gue length; ";
+    payload = payload.subspan(payload[8] == 0 ? 12 : 8);  // variant 0 has a header
+  }
+  judge_ip(payload, where + "inner ", faults);
+}
+
 void judge_layer4(std::span<const std::uint8_t> layer4, std::span<const std::uint8_t> addresses,
                   std::uint8_t protocol, const std::string& where, std::string& faults) {
   const char* name = protocol == 6 ? "tcp" : protocol == 17 ? "udp" : "icmp";
@@ -178,7 +207,7 @@ void judge_ipv4(std::span<const std::uint8_t> packet, const std::string& where,
   if (plain_sum(packet.first(header_bytes)) != 0xffff) faults += where + "ip checksum wrong; ";
   if ((get16(packet, 6) & 0x3fff) != 0) return;
   const auto rest = packet.subspan(header_bytes, total - header_bytes);
-  if (packet[9] == 4 || packet[9] == 41) return judge_ip(rest, where + "inner ", faults);
+  if (is_tunnel(rest, packet[9])) return judge_tunnel(rest, packet[9], where, faults);
   judge_layer4(rest, packet.subspan(12, 8), packet[9], where, faults);
 }
 
@@ -195,7 +224,7 @@ void judge_ipv6(std::span<const std::uint8_t> packet, const std::string& where,
     next = rest[0];
     rest = rest.subspan(std::min<std::size_t>(rest.size(), (rest[1] + std::size_t{1}) * 8));
   }
-  if (next == 4 || next == 41) return judge_ip(rest, where + "inner ", faults);
+  if (is_tunnel(rest, next)) return judge_tunnel(rest, next, where, faults);
   judge_layer4(rest, packet.subspan(8, 32), next, where, faults);
 }
 

@@ -16,6 +16,7 @@ constexpr int tuples = 10'000;
 struct Mode {
   Forward forward;
   Family family;
+  const char* tunnel_source = "route";
 };
 
 // Services of both protocols, one backend in each state, before and after a change of health.
@@ -25,6 +26,7 @@ Config mixed_config(const Mode& mode) {
                                  .backend_family = mode.family,
                                  .backends = 8});
   config.services[0].health.type = ProbeType::tcp;
+  config.services[0].tunnel_source = TunnelSource::parse(mode.tunnel_source).value();
   config.services[0].backends[0].drain = true;
   config.services[0].backends[1].weight = 0;
   config.services[0].backends[2].weight = 9;
@@ -75,6 +77,16 @@ void expect_agreement(const Snapshot& snapshot, const FiveTuple& tuple, Rig& rig
               snapshot.backend(*said.backend).address)
         << reasons;
     ASSERT_EQ(said.backend_name, snapshot.backend(*said.backend).name);
+    if (snapshot.backend(*said.backend).tunnel) {
+      ParsedPacket outer;
+      (void)parse(done.frame, outer);
+      ASSERT_NE(said.encapsulation.find(" " + outer.source.text() + " -> "), std::string::npos)
+          << said.encapsulation;
+      if (done.verdict != Verdict::sent_gue) return;
+      ASSERT_NE(said.encapsulation.find("UDP " + std::to_string(outer.source_port.host()) + " -> "),
+                std::string::npos)
+          << said.encapsulation;
+    }
   }
 }
 
@@ -104,6 +116,24 @@ TEST(ExplainAgainstPipeline, Ipip4) {
 }
 TEST(ExplainAgainstPipeline, Ipip6) {
   expect_explain_names_what_the_packet_takes({Forward::ipip, Family::ipv6});
+}
+TEST(ExplainAgainstPipeline, Gue4) {
+  expect_explain_names_what_the_packet_takes({Forward::gue, Family::ipv4});
+}
+TEST(ExplainAgainstPipeline, Gue6) {
+  expect_explain_names_what_the_packet_takes({Forward::gue, Family::ipv6});
+}
+TEST(ExplainAgainstPipeline, Gre4) {
+  expect_explain_names_what_the_packet_takes({Forward::gre, Family::ipv4});
+}
+TEST(ExplainAgainstPipeline, Gre6) {
+  expect_explain_names_what_the_packet_takes({Forward::gre, Family::ipv6});
+}
+TEST(ExplainAgainstPipeline, Ipip4FromAPrefix) {
+  expect_explain_names_what_the_packet_takes({Forward::ipip, Family::ipv4, "198.18.0.0/16"});
+}
+TEST(ExplainAgainstPipeline, Gue6FromAPrefix) {
+  expect_explain_names_what_the_packet_takes({Forward::gue, Family::ipv6, "2001:db8:5::/64"});
 }
 TEST(ExplainAgainstPipeline, L2dsr4) {
   expect_explain_names_what_the_packet_takes({Forward::l2dsr, Family::ipv4});

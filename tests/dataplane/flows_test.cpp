@@ -148,6 +148,8 @@ void run_churn(Forward forward, Family family) {
 
 TEST(Flows, StayOverThousandsOfChangesIpip4) { run_churn(Forward::ipip, Family::ipv4); }
 TEST(Flows, StayOverThousandsOfChangesIpip6) { run_churn(Forward::ipip, Family::ipv6); }
+TEST(Flows, StayOverThousandsOfChangesGue4) { run_churn(Forward::gue, Family::ipv4); }
+TEST(Flows, StayOverThousandsOfChangesGre6) { run_churn(Forward::gre, Family::ipv6); }
 TEST(Flows, StayOverThousandsOfChangesL2dsr4) { run_churn(Forward::l2dsr, Family::ipv4); }
 TEST(Flows, StayOverThousandsOfChangesNat4) { run_churn(Forward::nat, Family::ipv4); }
 TEST(Flows, StayOverThousandsOfChangesNat6) { run_churn(Forward::nat, Family::ipv6); }

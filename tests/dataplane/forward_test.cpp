@@ -1,4 +1,6 @@
+#include <array>
 #include <gtest/gtest.h>
+#include <set>
 
 #include "tests/dataplane/rig.h"
 
@@ -63,26 +65,85 @@ void expect_link_to_backend(const Outcome& out, Family family) {
   EXPECT_EQ(out.out_port, 0);
 }
 
-TEST(Ipip, PutsTheUnchangedPacketIntoATunnel) {
-  for (const Case& test_case : all_cases(true))
-    for (const std::vector<std::uint16_t>& vlans :
-         std::vector<std::vector<std::uint16_t>>{{}, {100}, {100, 200}}) {
-      Rig rig;
-      FrameSpec spec = frame_of(test_case);
-      const Bytes inner = ip_packet(test::build(spec));
-      spec.vlans = vlans;
-      spec.padding_bytes = 6;
-      const Outcome out = rig.send(snapshot_of(Forward::ipip, test_case), spec);
-      ASSERT_EQ(out.name(), "sent_ipip");
-      expect_link_to_backend(out, test_case.backend_family);
-      EXPECT_EQ(test::wrong_checksums(out.frame), "");
-      ParsedPacket outer;  // IP in IP is no layer 4 that the parser follows
-      EXPECT_EQ(parse(out.frame, outer), Verdict::passed_to_kernel);
-      EXPECT_EQ(outer.source, test::balancer_address(test_case.backend_family));
-      EXPECT_EQ(outer.destination, test::backend_address(test_case.backend_family, out.backend()));
-      EXPECT_EQ(outer.ip_protocol, test_case.vip_family == Family::ipv4 ? 4 : 41);
-      EXPECT_EQ(Bytes(out.frame.begin() + outer.l4_offset, out.frame.end()), inner);
-    }
+struct TunnelCase {
+  const char* name;
+  Forward forward;
+  std::uint8_t gue_variant;
+  std::uint8_t protocol;  // of the outer header; 0: by the inner family
+  std::uint8_t shim_bytes;
+  const char* verdict;
+};
+const std::array tunnel_cases = {
+    TunnelCase{"ipip", Forward::ipip, 1, 0, 0, "sent_ipip"},
+    TunnelCase{"gre", Forward::gre, 1, 47, 4, "sent_gre"},
+    TunnelCase{"gue variant 1", Forward::gue, 1, 17, 8, "sent_gue"},
+    TunnelCase{"gue variant 0", Forward::gue, 0, 17, 12, "sent_gue"},
+};
+
+Snapshot snapshot_of(const TunnelCase& tunnel, const Case& test_case) {
+  Config config = sample_config({.forward = tunnel.forward,
+                                 .vip_family = test_case.vip_family,
+                                 .backend_family = test_case.backend_family,
+                                 .protocol = test_case.protocol});
+  config.services[0].gue_variant = tunnel.gue_variant;
+  return compiled(config);
+}
+
+// The outer header's end and what is behind the shim are as the mode and the packet say.
+void expect_in_tunnel(const Outcome& out, const TunnelCase& tunnel, const Case& test_case,
+                      const Bytes& inner) {
+  ASSERT_EQ(out.name(), tunnel.verdict);
+  expect_link_to_backend(out, test_case.backend_family);
+  EXPECT_EQ(test::wrong_checksums(out.frame), "");
+  ParsedPacket outer;
+  // UDP is the only one of them that the parser follows.
+  EXPECT_EQ(parse(out.frame, outer),
+            tunnel.forward == Forward::gue ? Verdict::none : Verdict::passed_to_kernel);
+  EXPECT_EQ(outer.source, test::balancer_address(test_case.backend_family));
+  EXPECT_EQ(outer.destination, test::backend_address(test_case.backend_family, out.backend()));
+  EXPECT_EQ(outer.ip_protocol, tunnel.protocol != 0                   ? tunnel.protocol
+                               : test_case.vip_family == Family::ipv4 ? 4
+                                                                      : 41);
+  EXPECT_EQ(Bytes(out.frame.begin() + outer.l4_offset + tunnel.shim_bytes, out.frame.end()), inner);
+}
+
+TEST(Tunnels, TakeTheUnchangedPacket) {
+  for (const TunnelCase& tunnel : tunnel_cases)
+    for (const Case& test_case : all_cases(true))
+      for (const std::vector<std::uint16_t>& vlans :
+           std::vector<std::vector<std::uint16_t>>{{}, {100}, {100, 200}}) {
+        SCOPED_TRACE(tunnel.name);
+        Rig rig;
+        FrameSpec spec = frame_of(test_case);
+        const Bytes inner = ip_packet(test::build(spec));
+        spec.vlans = vlans;
+        spec.padding_bytes = 6;
+        expect_in_tunnel(rig.send(snapshot_of(tunnel, test_case), spec), tunnel, test_case, inner);
+      }
+}
+
+// On every worker and balancer, in the flow's first packet and in all others.
+TEST(Gue, AFlowHasOneSourcePortAndFlowsHaveMany) {
+  const Snapshot snapshot = compiled(sample_config({.forward = Forward::gue}));
+  Rig rig;
+  Rig other({.worker = 1, .workers = 2});
+  std::set<std::uint16_t> ports;
+  for (std::uint16_t flow = 0; flow < 100; ++flow) {
+    FrameSpec spec = client_frame(Family::ipv4);
+    spec.source_port = static_cast<std::uint16_t>(40'000 + flow);
+    const auto port_of = [&](Rig& used) {
+      ParsedPacket outer;
+      EXPECT_EQ(parse(used.send(snapshot, spec).frame, outer), Verdict::none);
+      EXPECT_EQ(outer.destination_port.host(), 6'080);
+      return outer.source_port.host();
+    };
+    const std::uint16_t port = port_of(rig);
+    EXPECT_GE(port, 49'152);
+    EXPECT_EQ(port_of(rig), port);
+    EXPECT_EQ(port_of(other), port);
+    ports.insert(port);
+  }
+  EXPECT_GT(ports.size(), 90U);
 }
 
 TEST(L2dsr, ChangesLinkAddressesAndTtlOnly) {
@@ -128,38 +189,49 @@ TEST(Ttl, EndsAPacketThatIsRoutedButNotOneInATunnel) {
         return rig.send(snapshot_of(forward, test_case), spec).name();
       };
       EXPECT_EQ(verdict(Forward::ipip), "sent_ipip");
+      EXPECT_EQ(verdict(Forward::gre), "sent_gre");
+      EXPECT_EQ(verdict(Forward::gue), "sent_gue");
       EXPECT_EQ(verdict(Forward::l2dsr), ttl < 2 ? "drop_ttl_exceeded" : "sent_l2dsr");
       EXPECT_EQ(verdict(Forward::nat), ttl < 2 ? "drop_ttl_exceeded" : "sent_nat");
     }
 }
 
+void expect_limit(const TunnelCase& tunnel, const Case& test_case) {
+  Rig rig;
+  const Snapshot snapshot = snapshot_of(tunnel, test_case);
+  FrameSpec spec = frame_of(test_case);
+  const unsigned limit =
+      (test_case.backend_family == Family::ipv4 ? 1'480U : 1'460U) - tunnel.shim_bytes;
+  const unsigned headers = (test_case.vip_family == Family::ipv4 ? 20 : 40) +
+                           (test_case.protocol == Protocol::tcp ? 20U : 8U);
+  spec.data_bytes = static_cast<std::uint16_t>(limit - headers);
+  spec.vlans = {100};
+  const Outcome largest = rig.send(snapshot, spec);
+  EXPECT_EQ(largest.name(), tunnel.verdict);
+  EXPECT_EQ(largest.frame.size(), 14 + 1'500U);
+  ++spec.data_bytes;
+  const Outcome out = rig.send(snapshot, spec);
+  ASSERT_EQ(out.name(), "replied_too_big");
+  EXPECT_EQ(out.out_port, 0);
+  EXPECT_EQ(test::wrong_checksums(out.frame), "");
+  EXPECT_EQ(test::hex(std::span(out.frame).first(16)),
+            "02 00 00 00 00 01 02 00 00 00 00 02 81 00 00 64 ")
+      << "back by the hop and VLAN that it came from";
+  ParsedPacket packet;
+  ASSERT_EQ(parse(out.frame, packet), Verdict::none);
+  EXPECT_EQ(packet.source, spec.destination);
+  EXPECT_EQ(packet.destination, spec.source);
+  EXPECT_EQ(packet.icmp_type, test_case.vip_family == Family::ipv4 ? 3 : 2);
+  const std::size_t mtu_at = packet.l4_offset + std::size_t{6};
+  EXPECT_EQ(out.frame[mtu_at] << 8 | out.frame[mtu_at + 1], static_cast<int>(limit));
+}
+
 TEST(Mtu, AtTheLimitIsSentAndAboveItTheSenderIsTold) {
-  for (const Case& test_case : all_cases(true)) {
-    Rig rig;
-    const Snapshot snapshot = snapshot_of(Forward::ipip, test_case);
-    FrameSpec spec = frame_of(test_case);
-    const unsigned limit = test_case.backend_family == Family::ipv4 ? 1'480 : 1'460;
-    const unsigned headers = (test_case.vip_family == Family::ipv4 ? 20 : 40) +
-                             (test_case.protocol == Protocol::tcp ? 20U : 8U);
-    spec.data_bytes = static_cast<std::uint16_t>(limit - headers);
-    spec.vlans = {100};
-    EXPECT_EQ(rig.send(snapshot, spec).name(), "sent_ipip");
-    ++spec.data_bytes;
-    const Outcome out = rig.send(snapshot, spec);
-    ASSERT_EQ(out.name(), "replied_too_big");
-    EXPECT_EQ(out.out_port, 0);
-    EXPECT_EQ(test::wrong_checksums(out.frame), "");
-    EXPECT_EQ(test::hex(std::span(out.frame).first(16)),
-              "02 00 00 00 00 01 02 00 00 00 00 02 81 00 00 64 ")
-        << "back by the hop and VLAN that it came from";
-    ParsedPacket packet;
-    ASSERT_EQ(parse(out.frame, packet), Verdict::none);
-    EXPECT_EQ(packet.source, spec.destination);
-    EXPECT_EQ(packet.destination, spec.source);
-    EXPECT_EQ(packet.icmp_type, test_case.vip_family == Family::ipv4 ? 3 : 2);
-    const std::size_t mtu_at = packet.l4_offset + std::size_t{6};
-    EXPECT_EQ(out.frame[mtu_at] << 8 | out.frame[mtu_at + 1], static_cast<int>(limit));
-  }
+  for (const TunnelCase& tunnel : tunnel_cases)
+    for (const Case& test_case : all_cases(true)) {
+      SCOPED_TRACE(tunnel.name);
+      expect_limit(tunnel, test_case);
+    }
 }
 
 TEST(Mtu, ASenderThatCannotBeToldIsNot) {
@@ -299,7 +371,8 @@ TEST(Pipeline, SurvivesDamagedFrames) {
   Rig rig;
   std::mt19937_64 random(30);
   std::vector<Snapshot> snapshots;
-  for (const Forward forward : {Forward::ipip, Forward::l2dsr, Forward::nat})
+  for (const Forward forward :
+       {Forward::ipip, Forward::l2dsr, Forward::nat, Forward::gue, Forward::gre})
     for (const Family family : {Family::ipv4, Family::ipv6})
       snapshots.push_back(snapshot_of(forward, {family, family, Protocol::tcp}));
   for (int i = 0; i < 200'000; ++i) {
@@ -315,7 +388,7 @@ TEST(Pipeline, SurvivesDamagedFrames) {
     if (random() % 5 == 0) frame.resize(random() % (frame.size() + 1));
     const Outcome out = rig.send(snapshots[which], frame);
     ASSERT_NE(out.verdict, Verdict::none) << test::hex(frame);
-    ASSERT_LE(out.frame.size(), frame.size() + 48);
+    ASSERT_LE(out.frame.size(), frame.size() + OuterHeader::length_bytes_max);
   }
 }
 

@@ -12,6 +12,7 @@ from lab.traffic import ask_echo, get, ping, post, send_requests
 REQUESTS = 90
 SHARE_MIN = REQUESTS // 9  # a third each is expected; a ninth is off by more than four sigma
 UPLOAD_BYTES = 300_000
+FLAVOURS = config.FLAVOURS + config.OTHER_FLAVOURS
 
 
 class Wire:
@@ -51,7 +52,7 @@ def check_bodies(tap, flavour, lab):
 
 
 def test_http(tap, lab):
-    for flavour in config.FLAVOURS:
+    for flavour in FLAVOURS:
         tally = send_requests(lab.client, flavour.vip, REQUESTS)
         tap.check(tally.answered == REQUESTS, f'{flavour.name}: {REQUESTS} requests answered',
                   [answer.error for answer in tally.failures])
@@ -71,7 +72,7 @@ def test_mixed_tunnels(tap, lab):
 def test_upload(tap, lab):
     # Full-size segments do not fit into a tunnel: the balancer must tell the client the size that
     # fits (RFC 1191, RFC 8201), or the upload hangs.
-    for flavour in config.FLAVOURS:
+    for flavour in FLAVOURS:
         answer = post(lab.client, flavour.vip, b'x' * UPLOAD_BYTES)
         tap.check(answer.server in SERVERS, f'{flavour.name}: {UPLOAD_BYTES} bytes uploaded',
                   answer.error)
@@ -79,7 +80,7 @@ def test_upload(tap, lab):
 
 def test_udp(tap, lab):
     servers = [EchoServer(name, server) for name, server in lab.topology.servers.items()]
-    for flavour in config.FLAVOURS:
+    for flavour in FLAVOURS:
         seen = [ask_echo(lab.client, flavour.vip, f'datagram {i}'.encode()) for i in range(30)]
         tap.check(None not in seen, f'{flavour.name}: 30 datagrams echoed', seen)
         tap.check(len(set(seen)) > 1, f'{flavour.name}: by several servers', seen)
@@ -88,7 +89,7 @@ def test_udp(tap, lab):
 
 
 def test_ping(tap, lab):
-    for flavour in config.FLAVOURS:
+    for flavour in FLAVOURS:
         tap.equal(ping(lab.client, flavour.vip), 5, f'{flavour.name}: the VIP answers to ping')
 
 
@@ -103,7 +104,7 @@ def arrived(forward, family):
 
 def check_ttl(tap, wire):
     """The client sends 64 and the router leaves 63; a hop of l2dsr and nat counts one more."""
-    for forward, wanted in (('l2dsr', '62'), ('nat', '62'), ('ipip', '63')):
+    for forward, wanted in (('l2dsr', '62'), ('nat', '62'), ('ipip', '63'), ('gre', '63')):
         for family, field in ((4, 'ip.ttl'), (6, 'ipv6.hlim')):
             wanted_frames = arrived(forward, family)
             lines = [line for server in SERVERS
@@ -129,4 +130,5 @@ def test_all(tap, lab):
 
 
 if __name__ == '__main__':
-    harness.main(test_all, text=config.full_text(protocols=('tcp', 'udp'), mixed=True))
+    harness.main(test_all, text=config.full_text(
+        protocols=('tcp', 'udp'), mixed=True, flavours=FLAVOURS))

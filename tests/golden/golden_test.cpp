@@ -75,6 +75,17 @@ GoldenFile read_golden(const std::filesystem::path& path) {
   return out;
 }
 
+// What differs from the defaults, under the keys of the configuration file.
+void set_options(ServiceConfig& out, const std::map<std::string, std::string>& service) {
+  for (const auto& [key, value] : service) {
+    if (key == "gue_variant") out.gue_variant = static_cast<std::uint8_t>(std::stoi(value));
+    if (key == "gue_port") out.gue_port = Port::parse(value).value();
+    if (key == "tunnel_source") out.tunnel_source = TunnelSource::parse(value).value();
+    if (key == "tunnel_ttl") out.tunnel_ttl = static_cast<std::uint8_t>(std::stoi(value));
+    if (key == "tunnel_dscp") out.tunnel_dscp = TunnelDscp::parse(value).value();
+  }
+}
+
 Snapshot snapshot_of(const std::map<std::string, std::string>& service) {
   const auto family = [&](const char* key) {
     return service.at(key) == "ipv4" ? Family::ipv4 : Family::ipv6;
@@ -82,12 +93,14 @@ Snapshot snapshot_of(const std::map<std::string, std::string>& service) {
   const auto forward = parse_spelling<Forward>(service.at("forward"));
   const auto protocol = parse_protocol(service.at("protocol"));
   if (!forward || !protocol) throw std::invalid_argument("unknown forward or protocol");
-  return test::compiled(test::sample_config({.forward = *forward,
-                                             .vip_family = family("vip"),
-                                             .backend_family = family("backend"),
-                                             .protocol = *protocol,
-                                             .backends = 1}),
-                        {}, nullptr, static_cast<std::uint16_t>(std::stoi(service.at("mtu"))));
+  Config config = test::sample_config({.forward = *forward,
+                                       .vip_family = family("vip"),
+                                       .backend_family = family("backend"),
+                                       .protocol = *protocol,
+                                       .backends = 1});
+  set_options(config.services[0], service);
+  return test::compiled(config, {}, nullptr,
+                        static_cast<std::uint16_t>(std::stoi(service.at("mtu"))));
 }
 
 // The classic format: no time stamps, microseconds, Ethernet.

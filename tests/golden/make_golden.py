@@ -15,7 +15,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest,
                                 ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded, IPv6,
                                 IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN)
-from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.l2 import GRE, Dot1Q, Ether
 from scapy.packet import Raw
 
 CLIENT_MAC = '02:00:00:00:00:01'  # the hop that clients come from
@@ -35,9 +35,10 @@ MASK64 = (1 << 64) - 1
 class Service:
     """One service with one backend, and the packets sent to it in order."""
 
-    def __init__(self, name, forward, vip=4, backend=4, protocol='tcp', mtu=1500):
+    def __init__(self, name, forward, vip=4, backend=4, protocol='tcp', mtu=1500, **options):
+        # `options`: keys of the service in the configuration file.
         self.name, self.forward, self.vip, self.backend = name, forward, vip, backend
-        self.protocol, self.mtu = protocol, mtu
+        self.protocol, self.mtu, self.options = protocol, mtu, options
         self.lines = []
 
     def packet(self, name, before, verdict, after=None):
@@ -52,7 +53,8 @@ class Service:
     def text(self):
         head = ['# Made by make_golden.py: change it there.',
                 f'service forward={self.forward} vip=ipv{self.vip} backend=ipv{self.backend} '
-                f'protocol={self.protocol} mtu={self.mtu}']
+                f'protocol={self.protocol} mtu={self.mtu}' +
+                ''.join(f' {key}={value}' for key, value in self.options.items())]
         return '\n'.join(head + self.lines) + '\n'
 
 
@@ -86,35 +88,89 @@ def request(service, data=b'hello', ttl=64, **more):
             transport(service.protocol, CLIENT_PORT, 80) / Raw(data))
 
 
+def request_hash(service):
+    number = 6 if service.protocol == 'tcp' else 17
+    return flow_hash(CLIENT[service.vip], VIP[service.vip], CLIENT_PORT, 80, number, 0)
+
+
+def tunnel_source(service):
+    """The balancer's own, or the service's prefix with the flow's hash in its free bits."""
+    if 'tunnel_source' not in service.options:
+        return BALANCER[service.backend]
+    network_ = ipaddress.ip_network(service.options['tunnel_source'])
+    free = min(int(network_.hostmask), MASK64)
+    return str(network_.network_address + (request_hash(service) & free))
+
+
+def shim(service, inner):
+    """What stands between the outer IP header and the inner packet, and the outer protocol."""
+    protocol = 4 if inner.version == 4 else 41
+    if service.forward == 'ipip':
+        return protocol, b''
+    if service.forward == 'gre':
+        return 47, bytes(GRE(proto=0x0800 if inner.version == 4 else 0x86dd))
+    header = bytes([0, protocol, 0, 0]) if service.options.get('gue_variant') == 0 else b''
+    udp = UDP(sport=0xc000 | request_hash(service) & 0x3fff,
+              dport=service.options.get('gue_port', 6080), chksum=0,
+              len=8 + len(header) + len(inner))
+    return 17, bytes(udp) + header
+
+
 def tunnel(service, inner, traffic_class=0):
-    version = 4 if inner.version == 4 else 6
-    protocol = 4 if version == 4 else 41
+    protocol, between = shim(service, inner)
+    ttl = service.options.get('tunnel_ttl', 64)
+    if 'tunnel_dscp' in service.options:
+        traffic_class = service.options['tunnel_dscp'] << 2 | traffic_class & 3
+    source = tunnel_source(service)
     if service.backend == 4:
-        outer = IP(src=BALANCER[4], dst=BACKEND[4], ttl=64, id=0, flags='DF', proto=protocol,
+        outer = IP(src=source, dst=BACKEND[4], ttl=ttl, id=0, flags='DF', proto=protocol,
                    tos=traffic_class)
     else:
-        outer = IPv6(src=BALANCER[6], dst=BACKEND[6], hlim=64, fl=0, nh=protocol, tc=traffic_class)
-    return to_backend() / outer / Raw(bytes(inner))
+        outer = IPv6(src=source, dst=BACKEND[6], hlim=ttl, fl=0, nh=protocol, tc=traffic_class)
+    return to_backend() / outer / Raw(between + bytes(inner))
 
 
 def ipip(vip, backend, protocol):
     service = Service(f'ipip_{vip}_in_{backend}_{protocol}', 'ipip', vip, backend, protocol)
+    return tunnelled(service)
+
+
+def gre(vip, backend):
+    return tunnelled(Service(f'gre_{vip}_in_{backend}', 'gre', vip, backend))
+
+
+def gue(vip, backend, variant):
+    return tunnelled(Service(f'gue{variant}_{vip}_in_{backend}', 'gue', vip, backend, 'udp',
+                             gue_variant=variant))
+
+
+def tunnel_options():
+    yield tunnelled(Service('tunnel_ipip_options', 'ipip', tunnel_source='198.18.0.0/16',
+                            tunnel_ttl=7, tunnel_dscp=46))
+    yield tunnelled(Service('tunnel_gre_options', 'gre', 4, 6, tunnel_source='2001:db8:5::/64',
+                            tunnel_ttl=255, tunnel_dscp=0))
+    yield tunnelled(Service('tunnel_gue_options', 'gue', 6, 4, 'tcp', gue_variant=1, gue_port=6081,
+                            tunnel_source='10.9.0.0/29'))
+
+
+def tunnelled(service):
+    verdict = f'sent_{service.forward}'
     plain = request(service)
-    service.packet('plain', from_client() / plain, 'sent_ipip', tunnel(service, plain))
+    service.packet('plain', from_client() / plain, verdict, tunnel(service, plain))
     marked = request(service, tos=0xb9)  # EF and ECN 01
-    service.packet('traffic class is copied', from_client() / marked, 'sent_ipip',
+    service.packet('traffic class is copied', from_client() / marked, verdict,
                    tunnel(service, marked, 0xb9))
     last_hop = request(service, ttl=1)
-    service.packet('inner ttl is left alone', from_client() / last_hop, 'sent_ipip',
+    service.packet('inner ttl is left alone', from_client() / last_hop, verdict,
                    tunnel(service, last_hop))
     service.packet('vlan tag and padding are gone',
-                   bytes(from_client() / Dot1Q(vlan=100) / plain) + b'\0' * 6, 'sent_ipip',
+                   bytes(from_client() / Dot1Q(vlan=100) / plain) + b'\0' * 6, verdict,
                    tunnel(service, plain))
     tags = Ether(src=CLIENT_MAC, dst=OWN_MAC, type=0x88a8) / Dot1Q(vlan=7) / Dot1Q(vlan=8)
-    service.packet('two vlan tags are gone', tags / plain, 'sent_ipip', tunnel(service, plain))
-    room = service.mtu - (20 if backend == 4 else 40)
+    service.packet('two vlan tags are gone', tags / plain, verdict, tunnel(service, plain))
+    room = service.mtu - (20 if service.backend == 4 else 40) - len(shim(service, plain)[1])
     largest = request(service, b'x' * (room - len(request(service, b''))))
-    service.packet('the largest that fits', from_client() / largest, 'sent_ipip',
+    service.packet('the largest that fits', from_client() / largest, verdict,
                    tunnel(service, largest))
     too_big = request(service, b'x' * (room + 1 - len(request(service, b''))))
     service.packet('one byte more', from_client() / too_big, 'replied_too_big',
@@ -352,6 +408,9 @@ def all_services():
     protocols = ['tcp', 'udp']
     yield from (ipip(vip, backend, each) for vip, backend in pairs for each in protocols)
     yield from ipip_headers()
+    yield from (gre(vip, backend) for vip, backend in pairs)
+    yield from (gue(vip, backend, variant) for variant in (1, 0) for vip, backend in pairs)
+    yield from tunnel_options()
     yield from (l2dsr(version, each) for version in (4, 6) for each in protocols)
     yield from (nat(version, each) for version in (4, 6) for each in protocols)
     yield from (dsr_errors(forward, version, each) for forward in ('ipip', 'l2dsr')

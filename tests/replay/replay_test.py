@@ -43,6 +43,11 @@ idle_timeout = "{service.get('idle', '15m')}"
 '''
     if service['forward'] == 'nat':
         text += f'source_pool = "{pool}"\n'
+    for key in ('gue_variant', 'gue_port', 'tunnel_ttl', 'tunnel_dscp'):
+        if key in service:
+            text += f'{key} = {service[key]}\n'
+    if 'tunnel_source' in service:
+        text += f'tunnel_source = "{service["tunnel_source"]}"\n'
     for number in range(1, backends + 1):
         text += (f'[[service.backend]]\nname = "b{number}"\n'
                  f'address = "{NET[service["backend"]]}{number}"\n')

@@ -19,6 +19,7 @@ struct Arguments {
   std::string device;  // status: may be empty, for all
   std::vector<std::string> vips;
   std::vector<std::string> sources;
+  std::uint16_t gue_port = gue_port_default.value();
   bool json = false;
 };
 
@@ -54,6 +55,7 @@ int attach(const Arguments& arguments) {
   for (const std::string& vip : arguments.vips) rules.vips.push_back(*Address::parse(vip));
   for (const std::string& source : arguments.sources)
     rules.sources.push_back(*Prefix::parse(source));
+  rules.gue_port = Port(arguments.gue_port);
   if (auto done = bpf::attach_decap(arguments.device, rules); !done) return complain(done.error());
   fmt::print("attached to {}: tunnels for {}, from {}\n", arguments.device, joined(rules.vips),
              rules.sources.empty() ? "anybody" : joined(rules.sources));
@@ -67,9 +69,10 @@ int detach(const Arguments& arguments) {
 }
 
 void print(const bpf::DecapStatus& status) {
-  fmt::print("{}: program {}\n  vips     {}\n  sources  {}\n", status.device, status.program_id,
-             joined(status.rules.vips),
-             status.rules.sources.empty() ? "anybody" : joined(status.rules.sources));
+  fmt::print("{}: program {}\n  vips     {}\n  sources  {}\n  gue port {}\n", status.device,
+             status.program_id, joined(status.rules.vips),
+             status.rules.sources.empty() ? "anybody" : joined(status.rules.sources),
+             status.rules.gue_port.value());
   for (const auto& counter : status.counters)
     fmt::print("  {:<20}{:>15}\n", counter.name, counter.packets);
 }
@@ -79,6 +82,7 @@ nlohmann::ordered_json to_json(const bpf::DecapStatus& status) {
                              {"program_id", status.program_id},
                              {"vips", nlohmann::ordered_json::array()},
                              {"sources", nlohmann::ordered_json::array()},
+                             {"gue_port", status.rules.gue_port.value()},
                              {"counters", nlohmann::ordered_json::object()}};
   for (const Address& vip : status.rules.vips) out["vips"].push_back(vip.text());
   for (const Prefix& source : status.rules.sources) out["sources"].push_back(source.text());
@@ -132,13 +136,18 @@ void describe_attach(CLI::App& command, Arguments& arguments) {
           "accept tunnels only from these outer sources, the balancers; repeatable. Without "
           "it anybody who reaches this host can inject packets of any inner source")
       ->check(CLI::Validator(check_source, "PREFIX"));
+  command
+      .add_option("--gue-port", arguments.gue_port,
+                  "UDP port of GUE tunnels, the service's gue_port; 6080 without it")
+      ->check(CLI::Range(1, 65'535));
 }
 
 int run(int argc, char** argv) {
   CLI::App app(
       "Takes the tunnel header off packets that a Sluice balancer sends to this server\n"
-      "(forward = \"ipip\"): IPv4 and IPv6, each inside either. No tunnel module is needed. Give\n"
-      "the VIPs to the loopback interface, so that this host answers for them:\n"
+      "(forward = \"ipip\", \"gue\" or \"gre\"): IPv4 and IPv6, each inside either. No tunnel "
+      "module\n"
+      "is needed. Give the VIPs to the loopback interface, so that this host answers for them:\n"
       "  ip address add 203.0.113.10/32 dev lo",
       "sluice-decap");
   app.set_version_flag("--version", SLUICE_VERSION);

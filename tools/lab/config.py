@@ -7,6 +7,7 @@ from lab.server import ECHO_PORT, NAT_PORT
 
 FORWARDS = ('ipip', 'l2dsr', 'nat')
 FAMILIES = (4, 6)
+OTHER_TUNNELS = ('gue', 'gre')  # for tests: the demo shows ipip
 
 
 class Flavour:
@@ -22,6 +23,8 @@ class Flavour:
 
 FLAVOURS = [Flavour(f'{forward}-v{family}', forward, family, topology.VIP[forward][family], family)
             for forward in FORWARDS for family in FAMILIES]
+OTHER_FLAVOURS = [Flavour(f'{forward}-v{family}', forward, family, topology.VIP[forward][family],
+                          family) for forward in OTHER_TUNNELS for family in FAMILIES]
 MIXED = [Flavour(f'ipip-v{family}-in-v{10 - family}', 'ipip', family, topology.MIXED_VIP[family],
                  10 - family) for family in FAMILIES]
 
@@ -68,10 +71,10 @@ def dataplane_text():
             'hugepages = "auto"\nmemory    = "128 MiB"\nflows_max = 65536\n\n')
 
 
-def full_text(driver='af_xdp', protocols=('tcp',), mixed=False):
-    """Everything: data plane, ports and the six flavours of each protocol; `mixed` adds tunnels of
-    one family inside the other."""
+def full_text(driver='af_xdp', protocols=('tcp',), mixed=False, flavours=tuple(FLAVOURS)):
+    """Everything: data plane, ports and the flavours of each protocol, the demo's six unless others
+    are given; `mixed` adds tunnels of one family inside the other."""
     services = [service_text(flavour, protocol)
-                for protocol in protocols for flavour in FLAVOURS]
+                for protocol in protocols for flavour in flavours]
     services += [service_text(flavour) for flavour in MIXED if mixed]
     return dataplane_text() + ports_text(driver) + ''.join(services)

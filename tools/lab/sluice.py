@@ -144,6 +144,6 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def attach_decap(binaries, server):
-    """Lets a server take off the tunnel headers of ipip for its VIPs."""
+    """Lets a server take off the tunnel headers for its VIPs."""
     words = [word for vip in topology.TUNNEL_VIPS for word in ('--vip', vip)]
     server.run(binaries.decap, 'attach', '--device', 'eth0', *words)

@@ -32,10 +32,11 @@ VIP_LENGTH = {4: 32, 6: 128}
 
 
 VIP = {forward: {4: f'203.0.113.{last}', 6: f'2001:db8:f::{last}'}
-       for forward, last in (('ipip', 10), ('l2dsr', 20), ('nat', 30))}
+       for forward, last in (('ipip', 10), ('l2dsr', 20), ('nat', 30), ('gue', 40), ('gre', 50))}
 # Tunnelled to servers' addresses of the other family: IPv4 in IPv6 and IPv6 in IPv4.
 MIXED_VIP = {4: '203.0.113.11', 6: '2001:db8:f::11'}
-TUNNEL_VIPS = [vips[family] for family in (4, 6) for vips in (VIP['ipip'], MIXED_VIP)]
+TUNNEL_VIPS = [vips[family] for family in (4, 6)
+               for vips in (VIP['ipip'], VIP['gue'], VIP['gre'], MIXED_VIP)]
 # What a server must hold on its loopback; nat's servers see their own address only.
 SERVER_VIPS = TUNNEL_VIPS + list(VIP['l2dsr'].values())
 

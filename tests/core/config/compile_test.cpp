@@ -258,8 +258,21 @@ TEST(Compile, TheTunnelTakesItsHeaderOffTheMtu) {
   };
   EXPECT_EQ(mtu(Forward::ipip, Family::ipv4), 1'480);
   EXPECT_EQ(mtu(Forward::ipip, Family::ipv6), 1'460);
+  EXPECT_EQ(mtu(Forward::gre, Family::ipv4), 1'476);
+  EXPECT_EQ(mtu(Forward::gre, Family::ipv6), 1'456);
+  EXPECT_EQ(mtu(Forward::gue, Family::ipv4), 1'472);
+  EXPECT_EQ(mtu(Forward::gue, Family::ipv6), 1'452);
   EXPECT_EQ(mtu(Forward::l2dsr, Family::ipv4), 1'500);
   EXPECT_EQ(mtu(Forward::nat, Family::ipv6), 1'500);
+}
+
+TEST(Compile, GueTakesItsHeaderOffTheMtuInVariant0Only) {
+  Config config = sample_config({.forward = Forward::gue});
+  config.services[0].gue_variant = 0;
+  config.services[0].gue_port = Port(5'555);
+  const Snapshot snapshot = compiled(config);
+  EXPECT_EQ(backend_named(snapshot, "b1").inner_mtu_bytes, 1'468);
+  EXPECT_EQ(backend_named(snapshot, "b1").tunnel->port, Port(5'555));
 }
 
 TEST(Compile, SourceAddressesKeepTheirIndex) {

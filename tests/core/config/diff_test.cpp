@@ -47,6 +47,17 @@ TEST(Diff, NamesWhatChangesInTheOperatorsWords) {
   after.services[0].ports = {Port(80), Port(81)};
   EXPECT_EQ(text_of(plan_of(sample_config(), after)),
             "~ service web: port [80] -> [80, 81], health.rise 2 -> 5\n");
+  after = sample_config();
+  after.services[0].forward = Forward::gue;
+  after.services[0].gue_variant = 0;
+  after.services[0].gue_port = Port(5'555);
+  EXPECT_EQ(text_of(plan_of(sample_config(), after)),
+            "~ service web: forward ipip -> gue, gue_variant 1 -> 0, gue_port 6080 -> 5555\n");
+  after = sample_config();
+  after.services[0].tunnel_source = TunnelSource::parse("198.18.0.0/16").value();
+  after.services[0].tunnel_dscp = TunnelDscp::parse("46").value();
+  EXPECT_EQ(text_of(plan_of(sample_config(), after)),
+            "~ service web: tunnel_source route -> 198.18.0.0/16, tunnel_dscp copy -> 46\n");
 }
 
 TEST(Diff, NamesWhatComesAndGoes) {

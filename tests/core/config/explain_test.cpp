@@ -104,5 +104,23 @@ TEST(Explain, EveryModeSaysWhatItDoesToThePacket) {
             "IPv4 10.0.1.254 -> 10.0.1.1, protocol 41");
 }
 
+TEST(Explain, TunnelsAreShownFromTheOutsideIn) {
+  Config config = sample_config({.forward = Forward::gre, .backends = 1});
+  const FiveTuple tuple = tuple_to("203.0.113.10", 80);
+  const auto text = [&] { return explain(compiled(config), tuple, {}).encapsulation; };
+  EXPECT_EQ(text(), "IPv4 10.0.1.254 -> 10.0.1.1, GRE type 0x0800");
+  config.services[0].tunnel_source = TunnelSource::parse("198.18.0.0/16").value();
+  const Address source = Prefix::parse("198.18.0.0/16")->at(hash_flow(tuple, 0));
+  EXPECT_EQ(text(), "IPv4 " + source.text() + " -> 10.0.1.1, GRE type 0x0800");
+  config.services[0].tunnel_source = {};
+  config.services[0].forward = Forward::gue;
+  const std::string port = std::to_string(gue_source_port(hash_flow(tuple, 0)).value());
+  EXPECT_EQ(text(), "IPv4 10.0.1.254 -> 10.0.1.1, UDP " + port + " -> 6080, GUE variant 1");
+  config.services[0].gue_variant = 0;
+  config.services[0].gue_port = Port(5'555);
+  EXPECT_EQ(text(),
+            "IPv4 10.0.1.254 -> 10.0.1.1, UDP " + port + " -> 5555, GUE variant 0 protocol 4");
+}
+
 }  // namespace
 }  // namespace sluice

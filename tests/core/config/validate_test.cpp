@@ -47,7 +47,8 @@ void expect_one_error_each(const std::vector<Mistake>& mistakes) {
 
 TEST(Validate, AcceptsWhatIsRight) {
   EXPECT_EQ(paths_of(validate(good_config())), "");
-  for (const Forward forward : {Forward::ipip, Forward::l2dsr, Forward::nat})
+  for (const Forward forward :
+       {Forward::ipip, Forward::l2dsr, Forward::nat, Forward::gue, Forward::gre})
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       const test::ServiceSpec spec{
           .forward = forward, .vip_family = family, .backend_family = family};
@@ -169,6 +170,50 @@ TEST(Validate, Nat) {
       {"service[1].source_pool[0]",
        [](Config& c) { c.services[1].source_pool = {ip("203.0.113.10")}; }},
   });
+}
+
+TEST(Validate, Gue) {
+  const auto gue = [](const char* path, std::function<void(ServiceConfig&)> change) {
+    return Mistake{path, [change](Config& c) {
+                     c.services[0].forward = Forward::gue;
+                     change(c.services[0]);
+                   }};
+  };
+  expect_one_error_each({
+      gue("service[0].gue_variant", [](ServiceConfig& s) { s.gue_variant = 2; }),
+      gue("service[0].gue_port", [](ServiceConfig& s) { s.gue_port = Port(0); }),
+      gue("service[0].backend[1].port", [](ServiceConfig& s) { s.backends[1].port = Port(81); }),
+      {"service[0].gue_variant", [](Config& c) { c.services[0].gue_variant = 0; }},
+      {"service[1].gue_port", [](Config& c) { c.services[1].gue_port = Port(5'555); }},
+  });
+}
+
+TEST(Validate, Tunnel) {
+  const auto source = [](std::size_t service, const char* text) {
+    return Mistake{service == 0 ? "service[0].tunnel_source" : "service[1].tunnel_source",
+                   [service, text](Config& c) {
+                     c.services[service].tunnel_source = TunnelSource::parse(text).value();
+                   }};
+  };
+  expect_one_error_each({
+      source(0, "2001:db8:1::/64"),
+      source(0, "2001:db8::1"),
+      source(0, "0.0.0.0/8"),
+      source(0, "127.0.0.0/8"),
+      source(0, "224.0.0.0/8"),
+      source(0, "16.0.0.0/7"),
+      source(1, "10.0.1.1"),
+      {"service[0].tunnel_ttl", [](Config& c) { c.services[0].tunnel_ttl = 0; }},
+      {"service[1].tunnel_ttl", [](Config& c) { c.services[1].tunnel_ttl = 1; }},
+      {"service[0].tunnel_dscp", [](Config& c) { c.services[0].tunnel_dscp.value = 64; }},
+      {"service[1].tunnel_dscp", [](Config& c) { c.services[1].tunnel_dscp.value = 0; }},
+  });
+  Config config = good_config();
+  for (const char* text : {"10.0.1.1", "198.18.0.0/16", "16.0.0.0/8", "route"}) {
+    config.services[0].tunnel_source = TunnelSource::parse(text).value();
+    EXPECT_EQ(paths_of(validate(config)), "") << text;
+    EXPECT_EQ(config.services[0].tunnel_source.text(), text);
+  }
 }
 
 TEST(Validate, Health) {

@@ -37,6 +37,10 @@ class Noise {
     } else if constexpr (std::is_same_v<T, std::string>) {
       value.resize(random_() % 20);
       for (char& c : value) c = static_cast<char>(random_());
+    } else if constexpr (std::is_same_v<T, TunnelSource>) {
+      if (random_() % 2 == 0) value.prefix = Prefix{Address::parse("10.0.0.0").value(), 8};
+    } else if constexpr (std::is_same_v<T, TunnelDscp>) {
+      if (random_() % 2 == 0) value.value = static_cast<std::uint8_t>(random_() % 64);
     } else {
       value.resize(random_() % 5);
       for (auto& element : value) fill(element);

@@ -1,6 +1,7 @@
 #include "core/net/prefix.h"
 
 #include <gtest/gtest.h>
+#include <random>
 
 #include "tests/core/frames.h"
 
@@ -58,6 +59,29 @@ TEST(Prefix, EveryLengthLooksAtExactlyItsBits) {
         EXPECT_EQ(prefix.contains(Address::from_bytes(bytes)), bit >= length)
             << "length " << length << ", bit " << bit;
       }
+    }
+  }
+}
+
+// Against the definition, bit by bit, for every length of both families.
+TEST(Prefix, AtFillsTheFreeBits) {
+  std::mt19937_64 random(40);
+  for (const char* text : {"26.0.0.0", "2600::"}) {
+    const Address base = *Address::parse(text);
+    const unsigned family_bits = base.is_ipv4() ? 32 : 128;
+    for (unsigned length = 8; length <= family_bits; ++length) {
+      const Prefix prefix{base, static_cast<std::uint8_t>(length)};
+      const std::uint64_t number = random();
+      const Address out = prefix.at(number);
+      for (unsigned bit = 0; bit < 128; ++bit) {
+        const auto bit_of = [bit](const Address& address) {
+          return address.bytes()[bit / 8] >> (7 - bit % 8) & 1;
+        };
+        const bool is_free = bit >= 64 && bit >= length + 128 - family_bits;
+        ASSERT_EQ(bit_of(out), is_free ? static_cast<int>(number >> (127 - bit) & 1) : bit_of(base))
+            << text << "/" << length << " bit " << bit;
+      }
+      EXPECT_EQ(prefix.is_one_address(), length == family_bits);
     }
   }
 }
