@@ -13,19 +13,11 @@
 #include <unistd.h>
 #include <utility>
 
+#include "bpf/decap.skel.h"
 #include "bpf/kernel.h"
 #include "bpf/maps.h"
 #include "bpf/traffic_control.h"
 #include "core/net/wire.h"
-
-// Generated C; its style is not ours.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#include "bpf/decap.skel.h"
-#pragma GCC diagnostic pop
 
 namespace sluice::bpf {
 namespace {

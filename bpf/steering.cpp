@@ -14,15 +14,7 @@
 
 #include "bpf/kernel.h"
 #include "bpf/maps.h"
-
-// Generated C; its style is not ours.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wpedantic"
 #include "bpf/steer.skel.h"
-#pragma GCC diagnostic pop
 
 namespace sluice::bpf {
 namespace {

@@ -6,19 +6,11 @@
 #include <string>
 #include <unistd.h>
 
+#include "bpf/decap.skel.h"
 #include "bpf/maps.h"
 #include "core/flow/verdict.h"
 #include "core/net/parse.h"
 #include "tests/bpf/program.h"
-
-// Generated C; its style is not ours.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#include "bpf/decap.skel.h"
-#pragma GCC diagnostic pop
 
 namespace sluice::test {
 namespace {

@@ -17,17 +17,9 @@
 #include <thread>
 
 #include "bpf/kernel.h"
+#include "encap.skel.h"
 #include "tests/bpf/network.h"
 #include "tests/bpf/packets.h"
-
-// Generated C; its style is not ours.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#include "encap.skel.h"
-#pragma GCC diagnostic pop
 
 namespace sluice::test {
 namespace {

@@ -9,18 +9,10 @@
 #include <utility>
 
 #include "bpf/maps.h"
+#include "bpf/steer.skel.h"
 #include "core/config/compile.h"
 #include "dataplane/l4/classify.h"
 #include "tests/bpf/program.h"
-
-// Generated C; its style is not ours.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#include "bpf/steer.skel.h"
-#pragma GCC diagnostic pop
 
 namespace sluice::test {
 namespace {
