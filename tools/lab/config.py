@@ -38,9 +38,9 @@ WORKER_CORE = max(CORES)  # the worker polls it without a pause
 OTHER_CORES = CORES - {WORKER_CORE} or CORES
 
 
-def ports_text(driver):
-    return ''.join(f'[[port]]\nname   = "{name}"\ndriver = "{driver}"\ndevice = "{name}"\n\n'
-                   for name in ('wan0', 'lan0'))
+def ports_text(driver, queues=1):
+    return ''.join(f'[[port]]\nname   = "{name}"\ndriver = "{driver}"\ndevice = "{name}"\n'
+                   f'queues = {queues}\n\n' for name in ('wan0', 'lan0'))
 
 
 def service_text(flavour, protocol='tcp'):
@@ -66,8 +66,8 @@ def backend_text(name, address, port):
     return out + (f'  port    = {port}\n' if port is not None else '')
 
 
-def dataplane_text():
-    return (f'[dataplane]\ncores     = [{WORKER_CORE}]  # one worker, which polls\n'
+def dataplane_text(cores=(WORKER_CORE,)):
+    return (f'[dataplane]\ncores     = {list(cores)}  # one worker on each, which polls\n'
             'hugepages = "auto"\nmemory    = "128 MiB"\nflows_max = 65536\n\n')
 
 
