@@ -47,6 +47,8 @@ enum class Verdict : std::uint8_t {
   sent_icmp_error_return,  // to the client of the NAT session that it is about
   drop_icmp_bad_quote,
   drop_icmp_unknown_flow,
+  // Since version 3.
+  drop_fragment_unknown,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);
