@@ -66,6 +66,8 @@ constexpr FlowCounter flow_counters[] = {
      "flows forwarded without being remembered; raise flows_max"},
     {"flows_repicked", &WorkerCounters::flows_repicked,
      "flows moved because their backend was down or gone"},
+    {"fragments_evicted", &WorkerCounters::fragments_evicted,
+     "first fragments that were forgotten early, for want of room"},
 };
 
 Json flow_table_of(const CountersView& counters) {

@@ -21,7 +21,7 @@
 namespace sluice {
 
 inline constexpr std::uint32_t shared_memory_magic = 0x4d534c53;  // "SLSM"
-inline constexpr std::uint32_t shared_memory_version = 2;
+inline constexpr std::uint32_t shared_memory_version = 3;
 
 /// Fixed-size text, cut off when too long, always terminated.
 template <std::size_t Capacity>
@@ -74,8 +74,9 @@ struct alignas(64) WorkerCounters {
   std::uint64_t flow_table_full = 0;         // flows forwarded without being remembered
   std::uint64_t flows_inserted = 0;
   std::uint64_t flows_expired = 0;
-  std::uint64_t flows_evicted = 0;   // half-open ones that gave way
-  std::uint64_t flows_repicked = 0;  // moved because their backend was down or gone
+  std::uint64_t flows_evicted = 0;      // half-open ones that gave way
+  std::uint64_t flows_repicked = 0;     // moved because their backend was down or gone
+  std::uint64_t fragments_evicted = 0;  // first fragments that were forgotten before their time
   alignas(64) std::array<TrafficCounter, listeners_max> listeners;
   alignas(64) std::array<BackendCounter, backends_max> backends;
 };

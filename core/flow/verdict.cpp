@@ -42,7 +42,7 @@ Text text_of(Verdict verdict) {
       return {"drop_mapped_address",
               "an IPv6 packet with an IPv4-mapped address, which must not be on a wire"};
     case Verdict::drop_fragment:
-      return {"drop_fragment", "a fragment for a VIP; fragments are not forwarded yet"};
+      return {"drop_fragment", "a fragment for an address of ours of a protocol that has no ports"};
     case Verdict::drop_ttl_exceeded:
       return {"drop_ttl_exceeded", "its time to live ran out here; look for a forwarding loop"};
     case Verdict::drop_too_big:
@@ -86,6 +86,9 @@ Text text_of(Verdict verdict) {
       return {"sent_gue", "sent to a backend in a GUE tunnel"};
     case Verdict::sent_gre:
       return {"sent_gre", "sent to a backend in a GRE tunnel"};
+    case Verdict::drop_fragment_unknown:
+      return {"drop_fragment_unknown",
+              "a later fragment, but its first one has not been seen by this worker of late"};
     case Verdict::count_:
       break;
   }

@@ -49,6 +49,8 @@ enum class Verdict : std::uint8_t {
   drop_icmp_unknown_flow,
   sent_gue,
   sent_gre,
+  // Since version 3.
+  drop_fragment_unknown,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

@@ -119,7 +119,7 @@ void write_too_big(std::uint8_t* quoted, const ParsedPacket& packet, std::uint16
 
 bool may_cause_error(const ParsedPacket& packet) {
   if (packet.source.is_unspecified() || packet.source.is_multicast()) return false;
-  if (packet.is_fragment) return false;
+  if (packet.is_fragment && !packet.has_ports) return false;
   return packet.layer4 == Layer4::tcp || packet.layer4 == Layer4::udp;
 }
 

@@ -94,6 +94,8 @@ Verdict parse_ipv4(std::span<const std::uint8_t> frame, Cursor cursor, ParsedPac
   out.dont_fragment = (fragment & wire::Ipv4Header::dont_fragment) != 0;
   out.is_fragment =
       (fragment & (wire::Ipv4Header::more_fragments | wire::Ipv4Header::offset_mask)) != 0;
+  if (out.is_fragment) [[unlikely]]
+    out.identification = Be32::from_host(ip->identification.host());
 
   // Bytes after the IP packet are link padding and no part of layer 4.
   Cursor payload(frame.subspan(out.l3_offset + header_bytes, total_bytes - header_bytes));
@@ -135,7 +137,10 @@ Verdict parse_ipv4(std::span<const std::uint8_t> frame, Cursor cursor, ParsedPac
         if (fragment == nullptr) return Verdict::drop_truncated;
         // RFC 6946: an atomic fragment (offset 0, no more) is a whole packet.
         const std::uint16_t offset_flags = fragment->offset_flags.host();
-        out.is_fragment = out.is_fragment || (offset_flags & 0xfff9) != 0;
+        if (!out.is_fragment && (offset_flags & 0xfff9) != 0) {
+          out.is_fragment = true;
+          out.identification = fragment->identification;
+        }
         out.ip_protocol = fragment->next_header;
         later_fragment = offset_flags >> 3 != 0;
         if (later_fragment) return Verdict::none;

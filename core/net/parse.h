@@ -29,6 +29,7 @@ struct ParsedPacket {
   std::uint16_t ip_length_bytes = 0;  // header and payload; link padding is not counted
   Be16 source_port;
   Be16 destination_port;
+  Be32 identification;  // of a fragment: which datagram's it is; IPv4's are 16 bits
   Address source;
   Address destination;
 };

@@ -63,6 +63,8 @@ void translate(std::uint8_t* frame, const ParsedPacket& packet, const Translatio
   change.replace(packet.source, translation.source);
   change.replace(packet.destination, translation.destination);
   set_addresses(frame, packet, translation.source, translation.destination, change);
+  if (!packet.has_ports) [[unlikely]]
+    return;
   change.replace(packet.source_port, translation.source_port);
   change.replace(packet.destination_port, translation.destination_port);
   if (packet.layer4 == Layer4::tcp) {

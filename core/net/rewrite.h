@@ -12,7 +12,8 @@ namespace sluice {
 
 /// New addresses and ports of a TCP or UDP packet, of the packet's family. IP, TCP and UDP
 /// checksums are adjusted (RFC 1624); a UDP checksum of zero over IPv4 stays zero (RFC 768), and an
-/// adjusted one never becomes zero.
+/// adjusted one never becomes zero. Of a fragment without ports only IP's addresses and checksum
+/// change: ports, and the checksum that covers the whole packet, are in the first fragment.
 struct Translation {
   Address source;
   Address destination;

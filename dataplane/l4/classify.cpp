@@ -18,7 +18,7 @@ bool is_icmp(const ParsedPacket& parsed) {
 void classify_own(const OwnAddress& own, Packet& packet) {
   const ParsedPacket& parsed = packet.parsed;
   if (parsed.is_fragment) {
-    packet.verdict = Verdict::drop_fragment;
+    packet.role = Role::fragment;
   } else if (own.is_vip) {
     if (is_echo_request(parsed))
       packet.role = Role::echo;

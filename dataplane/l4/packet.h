@@ -16,6 +16,7 @@ enum class Role : std::uint8_t {
   echo,        // an echo request to a VIP
   vip_error,   // an ICMP error to a VIP
   pool_error,  // an ICMP error to a source-pool address
+  fragment,    // of a packet to a VIP or a source-pool address; Fragments::classify finds its role
 };
 
 /// One packet of a burst: a contiguous frame in a buffer that someone else owns. The pipeline moves

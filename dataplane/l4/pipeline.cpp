@@ -69,11 +69,13 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
                    WorkerCounters& counters, Options options)
     : options_(std::move(options)),
       tracker_(memory, steering, options_.worker, counters),
+      fragments_(memory.header->seed, counters),
       counters_(counters),
       icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10) {}
 
 void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time) {
   tracker_.set_now(tick_of(time.now_ns));
+  fragments_.set_now(time.now_ns);
   for (Packet& packet : burst) look(snapshot, packet);
   for (Packet& packet : burst) send(snapshot, packet, time.now_ns);
   ++counters_.bursts;
@@ -94,7 +96,15 @@ void Pipeline::look(const Snapshot& snapshot, Packet& packet) {
     return;
   }
   classify(snapshot, packet);
-  if (packet.role == Role::flow || packet.role == Role::nat_return) tracker_.prefetch(packet);
+  if (packet.role == Role::flow || packet.role == Role::nat_return)
+    tracker_.prefetch(packet);
+  else if (packet.role == Role::fragment) [[unlikely]]
+    look_at_fragment(snapshot, packet);
+}
+
+void Pipeline::look_at_fragment(const Snapshot& snapshot, Packet& packet) {
+  fragments_.classify(snapshot, packet);
+  if (packet.role != Role::none) tracker_.prefetch(packet);
 }
 
 // Two tests for the two roles that nearly all packets have: a switch over all of them would become
@@ -122,6 +132,7 @@ void Pipeline::send_icmp(const Snapshot& snapshot, Packet& packet) {
     case Role::none:
     case Role::flow:
     case Role::nat_return:
+    case Role::fragment:
       break;
   }
 }

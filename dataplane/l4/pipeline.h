@@ -9,6 +9,7 @@
 #include "core/contract/shared_memory.h"
 #include "core/limit/token_bucket.h"
 #include "dataplane/l4/flow_memory.h"
+#include "dataplane/l4/fragments.h"
 #include "dataplane/l4/packet.h"
 #include "dataplane/l4/steering.h"
 #include "dataplane/l4/track.h"
@@ -48,6 +49,7 @@ class Pipeline {
 
  private:
   void look(const Snapshot& snapshot, Packet& packet);
+  [[gnu::cold]] void look_at_fragment(const Snapshot& snapshot, Packet& packet);
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_return(const Snapshot& snapshot, Packet& packet);
@@ -60,6 +62,7 @@ class Pipeline {
 
   Options options_;
   Tracker tracker_;
+  Fragments fragments_;
   WorkerCounters& counters_;
   TokenBucket icmp_errors_;
   std::uint64_t age_ns_ = 0;  // up to when ageing has been done

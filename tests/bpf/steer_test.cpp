@@ -144,6 +144,7 @@ TEST_F(Steer, FragmentsFollowTheirAddress) {
   for (const std::uint16_t offset_flags : std::to_array<std::uint16_t>({1, 8, 9})) {
     const Bytes rest = fragment_header(wire::protocol_udp, offset_flags, udp(1, 53));
     EXPECT_TRUE(is_steered_to(vip6, wire::protocol_fragment, rest));
+    EXPECT_TRUE(is_steered_to(source6, wire::protocol_fragment, rest));
     EXPECT_FALSE(is_steered_to(other6, wire::protocol_fragment, rest));
   }
   // RFC 6946: not really a fragment.

@@ -296,11 +296,6 @@ TEST(Drop, EachReasonHasItsVerdict) {
   spec.destination_port = 81;
   EXPECT_EQ(verdict(spec, snapshot), "drop_no_listener");
   EXPECT_EQ(verdict(client_frame(Family::ipv4, Payload::udp), snapshot), "drop_no_listener");
-  spec = client_frame(Family::ipv4);
-  spec.more_fragments = true;
-  EXPECT_EQ(verdict(spec, snapshot), "drop_fragment") << "the first fragment";
-  spec.fragment_offset = 64;
-  EXPECT_EQ(verdict(spec, snapshot), "drop_fragment") << "a later one";
   const auto no_path = compile(sample_config(), {}, {}, nullptr);
   EXPECT_EQ(verdict(client_frame(Family::ipv4), *no_path), "drop_no_path");
   Config config = sample_config({.backends = 1});

@@ -104,9 +104,6 @@ TEST(NatReturn, OfNoFlowIsDropped) {
   other.payload = Payload::udp;
   EXPECT_EQ(rig.send(snapshot, other).name(), "drop_nat_unknown_flow") << "another protocol";
   other = answer;
-  other.more_fragments = true;
-  EXPECT_EQ(rig.send(snapshot, other).name(), "drop_fragment");
-  other = answer;
   other.ttl = 1;
   EXPECT_EQ(rig.send(snapshot, other).name(), "drop_ttl_exceeded");
   EXPECT_EQ(rig.send(snapshot, answer).name(), "sent_nat_return");

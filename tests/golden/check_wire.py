@@ -31,9 +31,10 @@ VALIDATE = [word for each in ('ip', 'tcp', 'udp')
             for word in ('-o', f'{each}.check_checksum:TRUE')] + ['-d', f'udp.port=={GUE_PORT},ip']
 
 try:
-    import scapy.layers.inet6  # noqa: F401  teaches Ether what is above it, IPv4 too
-    from scapy.layers.inet import UDP
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
     from scapy.layers.l2 import Ether
+    from scapy.packet import Raw
     from scapy.utils import rdpcap, wrpcap
 except ImportError:
     print('scapy is not installed: apt-get install python3-scapy')
@@ -60,7 +61,8 @@ def recomputed(packet):
                 delattr(layer, field)
         # What an ICMP error quotes is cut off, so its checksums cannot be computed.
         is_icmp = layer.name == 'ICMP' or layer.name.startswith('ICMPv6')
-        layer = None if is_icmp else layer.payload
+        # Nor can those above a fragment.
+        layer = None if is_icmp or is_fragment(layer) else layer.payload
     return bytes(fresh)
 
 
@@ -77,6 +79,61 @@ def without_gue(packet):
 
 def is_gue_variant_0(packet):
     return UDP in packet and packet[UDP].dport == GUE_PORT and bytes(packet[UDP].payload)[0] == 0
+
+
+def is_fragment(layer):
+    if isinstance(layer, IP):
+        return bool(layer.flags.MF or layer.frag)
+    return isinstance(layer, IPv6ExtHdrFragment) and bool(layer.m or layer.offset)
+
+
+def fragment_in(packet):
+    """The innermost IP packet when that is a fragment, or None."""
+    found, network = None, None
+    while packet:
+        if isinstance(packet, (IP, IPv6)):
+            network = packet
+        if is_fragment(packet):
+            found = network
+        packet = packet.payload
+    return found
+
+
+def put_together(fragments):
+    """(the packet that these fragments of one datagram are, what is wrong with them)"""
+    pieces = {}
+    for each in fragments:
+        header = each[IPv6ExtHdrFragment] if IPv6 in each else each
+        place = header.offset if IPv6 in each else header.frag
+        more = header.m if IPv6 in each else header.flags.MF
+        pieces[place * 8] = (bytes(header.payload), bool(more))
+    content = b''
+    for place, (piece, more) in sorted(pieces.items()):
+        if place != len(content) or more == (place == max(pieces)):
+            return None, f'fragments do not fit together: {fragments[0].summary()}'
+        content += piece
+    head = fragments[0]
+    if IPv6 in head:
+        whole = IPv6(src=head.src, dst=head.dst, nh=head[IPv6ExtHdrFragment].nh) / Raw(content)
+    else:
+        whole = IP(src=head.src, dst=head.dst, proto=head.proto) / Raw(content)
+    return Ether(bytes(Ether(src='02:00:00:00:00:01', dst='02:00:00:00:00:02') / whole)), None
+
+
+def put_all_together(packets):
+    """(the packets that are whole, those that fragments make, the fragments, the complaints)"""
+    whole, fragments, datagrams = [], [], {}
+    for packet in packets:
+        piece = fragment_in(packet)
+        if piece is None:
+            whole.append(packet)
+            continue
+        fragments.append(packet)
+        number = piece[IPv6ExtHdrFragment].id if IPv6 in piece else piece.id
+        datagrams.setdefault((piece.src, piece.dst, number), []).append(piece)
+    made = [put_together(pieces) for pieces in datagrams.values()]
+    return (whole, [packet for packet, _ in made if packet], fragments,
+            [complaint for _, complaint in made if complaint])
 
 
 def check_packets(packets, pcap):
@@ -121,11 +178,20 @@ def main():
     with tempfile.TemporaryDirectory(prefix='golden-') as folder:
         sent = sent_packets(sys.argv[1], folder)
         packets = [packet for each in sent.values() for packet in each]
-        inner = [without_gue(packet) for packet in packets if without_gue(packet) is not packet]
-        packets = [packet for packet in packets if not is_gue_variant_0(packet)] + inner
-        complaints += check_packets(packets, pathlib.Path(folder) / 'all.pcap')
+        whole, made = [], []
+        for each in sent.values():
+            some, made_of_fragments, fragments, wrong = put_all_together(each)
+            whole += some
+            made += made_of_fragments
+            complaints += wrong + [f'scapy computes another checksum: {packet.summary()}'
+                                   for packet in fragments if recomputed(packet) != bytes(packet)]
+        inner = [without_gue(packet) for packet in whole if without_gue(packet) is not packet]
+        whole = [packet for packet in whole if not is_gue_variant_0(packet)] + inner
+        complaints += check_packets(whole + made, pathlib.Path(folder) / 'all.pcap')
+        complaints += check_the_checker(made, pathlib.Path(folder) / 'damaged_fragments.pcap')
         complaints += check_the_checker(sent['nat_4_tcp'], pathlib.Path(folder) / 'damaged.pcap')
-    print('\n'.join(complaints) or f'{len(packets)} packets, every checksum right')
+    print('\n'.join(complaints) or f'{len(packets)} frames, {len(whole)} packets and {len(made)} '
+          'made of fragments: every checksum right')
     return 1 if complaints else 0
 
 

@@ -11,12 +11,14 @@ import ipaddress
 import pathlib
 import sys
 
-from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest,
                                 ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded, IPv6,
-                                IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN)
+                                IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN, fragment6)
 from scapy.layers.l2 import GRE, Dot1Q, Ether
 from scapy.packet import Raw
+
+from flow_hash import flow_hash
 
 CLIENT_MAC = '02:00:00:00:00:01'  # the hop that clients come from
 OWN_MAC = '02:00:00:00:00:02'
@@ -221,29 +223,6 @@ def l2dsr(version, protocol):
     return service
 
 
-def mix64(value):
-    value ^= value >> 33
-    value = value * 0xff51afd7ed558ccd & MASK64
-    value ^= value >> 33
-    value = value * 0xc4ceb9fe1a85ec53 & MASK64
-    return value ^ value >> 33
-
-
-def as_loaded(data):
-    return int.from_bytes(data, 'little')
-
-
-def flow_hash(source, destination, source_port, destination_port, protocol, seed):
-    source, destination = (ipaddress.ip_address(each).packed for each in (source, destination))
-    ports = as_loaded(source_port.to_bytes(2, 'big') + destination_port.to_bytes(2, 'big'))
-    value = seed ^ (ports << 8 | protocol)
-    if len(source) == 4:
-        return mix64(mix64(value) ^ (as_loaded(source) << 32 | as_loaded(destination)))
-    for word in (source[:8], source[8:], destination[:8], destination[8:]):
-        value = mix64(value) ^ as_loaded(word)
-    return mix64(value)
-
-
 def nat_port(version, protocol):
     """The source port of a first flow: 1024 and up, where the flow's hash says."""
     number = 6 if protocol == 'tcp' else 17
@@ -377,6 +356,59 @@ def nat_errors(version, protocol):
     return service
 
 
+FRAGMENTED = b'a datagram in four fragments, ' * 70
+
+
+def in_fragments(version, source, destination, above, ttl=64, identification=0x0bad):
+    """The fragments of a packet, checksums computed over all of it, 600 bytes in each."""
+    if version == 4:
+        whole = network(4, source, destination, ttl, flags=0, id=identification) / above
+        return fragment(whole, 600)
+    whole = network(6, source, destination, ttl) / IPv6ExtHdrFragment(id=identification) / above
+    return fragment6(whole, 600 + 48)
+
+
+def packet_in_fragments(service, name, before, verdict, after):
+    """The first fragment in front, the others backwards. Both lists as `in_fragments` gives them;
+    after[i]: the frame that must leave for before[i]."""
+    assert len(before) == len(after) == 4
+    for i in (0, 3, 2, 1):
+        service.packet(f'{name}, fragment {i + 1}', before[i], verdict, after[i])
+
+
+def fragments(forward, version, protocol):
+    """A packet in fragments leaves as the fragments of the packet that would have left."""
+    service = Service(f'{forward}_{version}_{protocol}_fragments', forward, version, version, protocol)
+
+    def clients(ttl=64, identification=0x0bad):
+        return in_fragments(version, CLIENT[version], VIP[version], transport(
+            protocol, CLIENT_PORT, 80) / Raw(FRAGMENTED), ttl, identification)
+
+    before = [from_client() / each for each in clients()]
+    service.packet('before the first one', before[1], 'drop_fragment_unknown')
+    if forward == 'ipip':
+        after = [tunnel(service, each) for each in clients()]
+    elif forward == 'l2dsr':
+        after = [to_backend() / each for each in clients(63)]
+    else:
+        port = nat_port(version, protocol)
+        after = [to_backend() / each for each in in_fragments(
+            version, POOL[version], BACKEND[version],
+            transport(protocol, port, 80) / Raw(FRAGMENTED), 63)]
+    packet_in_fragments(service, 'there', before, f'sent_{forward}', after)
+    other = from_client() / clients(identification=0x0bae)[1]
+    service.packet('of another packet', other, 'drop_fragment_unknown')
+    if forward == 'nat':
+        answers = in_fragments(version, BACKEND[version], POOL[version],
+                               transport(protocol, 80, port) / Raw(FRAGMENTED))
+        to_client = in_fragments(version, VIP[version], CLIENT[version],
+                                 transport(protocol, 80, CLIENT_PORT) / Raw(FRAGMENTED), 63)
+        packet_in_fragments(
+            service, 'and back', [Ether(src=BACKEND_MAC, dst=OWN_MAC) / each for each in answers],
+            'sent_nat_return', [Ether(src=OWN_MAC, dst=CLIENT_MAC) / each for each in to_client])
+    return service
+
+
 def not_sent():
     service = Service('not_sent', 'ipip')
     elsewhere = network(4, CLIENT[4], '198.51.100.99') / transport('tcp', CLIENT_PORT, 80)
@@ -385,10 +417,13 @@ def not_sent():
     service.packet('arp', arp, 'passed_to_kernel')
     closed = network(4, CLIENT[4], VIP[4]) / transport('tcp', CLIENT_PORT, 81)
     service.packet('to a closed port', from_client() / closed, 'drop_no_listener')
-    first = network(4, CLIENT[4], VIP[4], flags='MF') / transport('tcp', CLIENT_PORT, 80)
-    service.packet('first fragment', from_client() / first, 'drop_fragment')
+    first = network(4, CLIENT[4], VIP[4], flags='MF') / ICMP(type=8) / Raw(b'begin')
+    service.packet('first fragment of a ping', from_client() / first, 'drop_fragment')
+    closed_first = network(4, CLIENT[4], VIP[4], flags='MF') / transport('tcp', CLIENT_PORT, 81)
+    service.packet('first fragment to a closed port', from_client() / closed_first,
+                   'drop_no_listener')
     later = network(4, CLIENT[4], VIP[4], flags=0, frag=100, proto=6) / Raw(b'rest')
-    service.packet('later fragment', from_client() / later, 'drop_fragment')
+    service.packet('later fragment', from_client() / later, 'drop_fragment_unknown')
     cut = bytes(from_client() / request(service))[:40]
     service.packet('cut short', cut, 'drop_truncated')
     short = from_client() / network(4, CLIENT[4], VIP[4]) / TCP(sport=1, dport=80, dataofs=4)
@@ -416,6 +451,8 @@ def all_services():
     yield from (dsr_errors(forward, version, each) for forward in ('ipip', 'l2dsr')
                 for version in (4, 6) for each in protocols)
     yield from (nat_errors(version, each) for version in (4, 6) for each in protocols)
+    yield from (fragments(forward, version, each) for forward in ('ipip', 'l2dsr', 'nat')
+                for version in (4, 6) for each in protocols)
     yield from (echo(version) for version in (4, 6))
     yield not_sent()
 

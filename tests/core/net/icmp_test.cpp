@@ -123,7 +123,9 @@ TEST(TooBig, IsNotSentAboutWhatMustNotCauseErrors) {
   FrameSpec spec;
   EXPECT_TRUE(may_cause_error(parsed(test::build(spec))));
   spec.more_fragments = true;
-  EXPECT_FALSE(may_cause_error(parsed(test::build(spec)))) << "fragment";
+  EXPECT_TRUE(may_cause_error(parsed(test::build(spec)))) << "first fragment";
+  spec.fragment_offset = 1;
+  EXPECT_FALSE(may_cause_error(parsed(test::build(spec)))) << "later fragment";
   for (const char* source : {"0.0.0.0", "224.0.0.1"}) {
     FrameSpec from;
     from.source = ip(source);

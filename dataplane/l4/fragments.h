@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/config/snapshot.h"
+#include "core/contract/shared_memory.h"
+#include "core/flow/fragment_table.h"
+#include "dataplane/l4/packet.h"
+
+namespace sluice::dataplane {
+
+/// Lets the later fragments of TCP and UDP go where their first one goes. One per worker.
+class Fragments {
+ public:
+  Fragments(std::uint64_t seed, WorkerCounters& counters);
+
+  /// Nanoseconds of the worker's clock; first fragments are stamped with it.
+  void set_now(std::uint64_t now_ns) { now_ns_ = now_ns; }
+
+  /// Decides whose a packet with role `fragment` is: a first one by its own ports, which are
+  /// remembered; a later one by those of its first, which it is given (`parsed.has_ports` stays
+  /// false: they are not in this frame). Sets the role of unfragmented packets, or a final verdict.
+  [[gnu::cold]] void classify(const Snapshot& snapshot, Packet& packet);
+
+ private:
+  // 8,192 datagrams in half a megabyte.
+  static constexpr std::size_t buckets = 2'048;
+  FragmentTable table_;
+  WorkerCounters& counters_;
+  std::uint64_t now_ns_ = 0;
+};
+
+}  // namespace sluice::dataplane
