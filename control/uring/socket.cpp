@@ -33,15 +33,6 @@ bool is_socket(const std::string& path) {
   return lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-bool has_listener(const sockaddr_un& address) {
-  // Non-blocking, because connecting waits while the listener's backlog is full.
-  const auto probe = make_socket(AF_UNIX, SOCK_NONBLOCK);
-  return !probe ||
-         connect(probe->number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
-             0 ||
-         errno != ECONNREFUSED;
-}
-
 // 0660 from the first moment on.
 bool bind_for_group(int socket, const sockaddr_un& address) {
   const mode_t old_mask = umask(0117);
@@ -84,9 +75,8 @@ std::expected<Descriptor, Error> listen_unix(const std::string& path, const std:
   if (!out) return out;
   bool bound = bind_for_group(out->number(), address);
   if (!bound && errno == EADDRINUSE && is_socket(path)) {
-    if (has_listener(address))
-      return std::unexpected(Error{"another process listens on this socket", path, "stop it"});
-    // Left by a process that was killed.
+    // Left by a process that was killed. Whether anybody answers there tells nothing: the kernel
+    // takes its time to end the listening of a ring whose process is gone.
     unlink(path.c_str());
     bound = bind_for_group(out->number(), address);
   }

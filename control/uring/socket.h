@@ -35,8 +35,8 @@ class Descriptor {
 /// A unix stream socket, not yet connected.
 [[nodiscard]] std::expected<Descriptor, Error> make_unix_socket();
 /// A listening unix socket at `path`, readable and writable by owner and group (mode 0660), and by
-/// the group `group` where that exists and we may give it. A socket file that nobody listens on any
-/// more is replaced; one that is in use is an error.
+/// the group `group` where that exists and we may give it. A socket file that is there is replaced:
+/// the caller has made sure, by a lock, that no other process of its kind serves it.
 [[nodiscard]] std::expected<Descriptor, Error> listen_unix(const std::string& path,
                                                            const std::string& group);
 
