@@ -1,8 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <span>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ class GuardedBytes {
   /// A copy of `bytes` that ends at the guard.
   std::span<std::uint8_t> place(std::span<const std::uint8_t> bytes) {
     const auto at = last(bytes.size());
-    std::memcpy(at.data(), bytes.data(), bytes.size());
+    std::ranges::copy(bytes, at.begin());
     return at;
   }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <gtest/gtest.h>
 #include <set>
@@ -379,7 +380,8 @@ TEST(Pipeline, SurvivesDamagedFrames) {
     if (random() % 3 == 0) spec.vlans = {5};
     Bytes frame = test::build(spec);
     for (std::uint64_t changes = random() % 3; changes > 0; --changes)
-      frame[12 + random() % 60] = static_cast<std::uint8_t>(random());
+      frame[12 + random() % std::min<std::size_t>(60, frame.size() - 12)] =
+          static_cast<std::uint8_t>(random());
     if (random() % 5 == 0) frame.resize(random() % (frame.size() + 1));
     const Outcome out = rig.send(snapshots[which], frame);
     ASSERT_NE(out.verdict, Verdict::none) << test::hex(frame);
