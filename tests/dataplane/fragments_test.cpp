@@ -16,12 +16,19 @@ using test::Payload;
 using test::sample_config;
 
 constexpr Family families[] = {Family::ipv4, Family::ipv6};
-constexpr Forward forwards[] = {Forward::ipip, Forward::l2dsr, Forward::nat};
+constexpr Forward forwards[] = {Forward::ipip, Forward::gue, Forward::gre, Forward::l2dsr,
+                                Forward::nat};
 constexpr std::uint16_t first_bytes = 64;  // of layer 4 in a first fragment: eight units of eight
 
 Config config_of(Forward forward, Family family, Protocol protocol = Protocol::udp) {
   return sample_config(
       {.forward = forward, .vip_family = family, .backend_family = family, .protocol = protocol});
+}
+
+// Of a GUE tunnel of this family.
+Bytes outer_source_port(const Outcome& out, Family family) {
+  const std::ptrdiff_t at = 14 + (family == Family::ipv4 ? 20 : 40);
+  return {out.frame.begin() + at, out.frame.begin() + at + 2};
 }
 
 FrameSpec client_frame(Family family, std::uint16_t port = 40'000) {
@@ -120,6 +127,10 @@ TEST(Fragments, FollowTheirFirstOne) {
           const Outcome later = rig.send(snapshot, later_fragment(spec, i, offset));
           ASSERT_EQ(later.name(), first.name());
           ASSERT_EQ(later.backend(), first.backend());
+          if (forward == Forward::gue) {
+            ASSERT_EQ(outer_source_port(later, family), outer_source_port(first, family))
+                << "one path through the network for the whole datagram";
+          }
           ASSERT_EQ(test::wrong_checksums(later.frame), "");
         }
         const Outcome whole = rig.send(snapshot, client_frame(family, spec.source_port));
