@@ -1,0 +1,13 @@
+#pragma once
+
+#include "core/config/config.h"
+#include "core/config/snapshot.h"
+
+namespace sluice {
+
+/// Decides which of the service's backends take new flows and which keep theirs, and builds the
+/// slots, or takes the previous ones over when nothing that they depend on has changed.
+void fill_slots(Service& service, Snapshot& out, const ServiceConfig& config,
+                const Snapshot* previous);
+
+}  // namespace sluice
