@@ -89,6 +89,11 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_fragment_unknown:
       return {"drop_fragment_unknown",
               "a later fragment, but its first one has not been seen by this worker of late"};
+    case Verdict::held_fragment:
+      return {"held_fragment", "a later fragment that came early and waits for its first one"};
+    case Verdict::drop_fragment_hold_full:
+      return {"drop_fragment_hold_full",
+              "a later fragment that came early, but too many wait for their first one already"};
     case Verdict::count_:
       break;
   }

@@ -51,6 +51,9 @@ enum class Verdict : std::uint8_t {
   sent_gre,
   // Since version 3.
   drop_fragment_unknown,
+  // Since version 4.
+  held_fragment,  // until its first one comes: it gets another verdict then
+  drop_fragment_hold_full,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

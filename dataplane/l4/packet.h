@@ -33,12 +33,14 @@ struct Packet {
   std::uint16_t listener = 0;      // role flow: ListenerId
   std::uint16_t source_index = 0;  // roles nat_return and pool_error: into Snapshot::sources
   std::uint16_t to_worker = 0;     // verdict handed_over
+  std::uint16_t hold_slot = 0;     // verdict held_fragment
+  bool has_waited = false;         // is a fragment that was held
   std::uint64_t table_hash = 0;    // of the flow's or return's key
   ParsedPacket parsed;
 };
 
 /// Where packets with this verdict go.
-enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
+enum class Exit : std::uint8_t { transmit, kernel, worker, hold, drop };
 [[nodiscard]] constexpr Exit exit_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::sent_ipip:
@@ -56,6 +58,8 @@ enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
       return Exit::kernel;
     case Verdict::handed_over:
       return Exit::worker;
+    case Verdict::held_fragment:
+      return Exit::hold;
     default:
       return Exit::drop;
   }

@@ -43,6 +43,12 @@ class Pipeline {
   void process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time);
 
   void count_verdicts(std::span<const Packet> burst);
+  /// The slots of frames with the verdict `held_fragment` that are to be processed again now, with
+  /// `has_waited` set. Whoever runs the pipeline keeps the frames. Good until the next call.
+  [[nodiscard]] bool holds_fragments() const { return fragments_.holds_any(); }
+  [[nodiscard]] std::span<const std::uint16_t> ripe_fragments(BurstTime time) {
+    return fragments_.ripe(time.now_ns);
+  }
   /// Does the ageing that is due: a full round over the tables takes half a minute, a step a
   /// fraction of a millisecond. Call it often.
   void age(const Snapshot& snapshot, BurstTime time);

@@ -41,6 +41,8 @@ class Rig {
   Outcome send(const Snapshot& snapshot, const test::FrameSpec& spec, double now_seconds = 1'000) {
     return send(snapshot, test::build(spec), now_seconds);
   }
+  /// What becomes of the fragments that were held and are due now, in the order they came in.
+  std::vector<Outcome> send_ripe(const Snapshot& snapshot, double now_seconds = 1'000);
   /// A full round of ageing that ends at this time, half a minute or more after the last one.
   void age(const Snapshot& snapshot, double now_seconds);
 
@@ -54,6 +56,8 @@ class Rig {
                                                const FiveTuple& tuple) const;
 
  private:
+  Outcome process(const Snapshot& snapshot, const test::Bytes& frame, bool has_waited,
+                  double now_seconds);
   struct alignas(64) Line {
     std::array<std::uint8_t, 64> bytes{};
   };
@@ -65,6 +69,7 @@ class Rig {
   FlowMemory layout_;
   Pipeline pipeline_;
   test::GuardedBytes buffer_;
+  std::array<test::Bytes, HeldFragments::slots> held_;
 };
 
 }  // namespace sluice::dataplane

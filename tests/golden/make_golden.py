@@ -385,7 +385,7 @@ def fragments(forward, version, protocol):
             protocol, CLIENT_PORT, 80) / Raw(FRAGMENTED), ttl, identification)
 
     before = [from_client() / each for each in clients()]
-    service.packet('before the first one', before[1], 'drop_fragment_unknown')
+    service.packet('before the first one', before[1], 'held_fragment')
     if forward == 'ipip':
         after = [tunnel(service, each) for each in clients()]
     elif forward == 'l2dsr':
@@ -397,7 +397,7 @@ def fragments(forward, version, protocol):
             transport(protocol, port, 80) / Raw(FRAGMENTED), 63)]
     packet_in_fragments(service, 'there', before, f'sent_{forward}', after)
     other = from_client() / clients(identification=0x0bae)[1]
-    service.packet('of another packet', other, 'drop_fragment_unknown')
+    service.packet('of another packet', other, 'held_fragment')
     if forward == 'nat':
         answers = in_fragments(version, BACKEND[version], POOL[version],
                                transport(protocol, 80, port) / Raw(FRAGMENTED))
@@ -423,7 +423,7 @@ def not_sent():
     service.packet('first fragment to a closed port', from_client() / closed_first,
                    'drop_no_listener')
     later = network(4, CLIENT[4], VIP[4], flags=0, frag=100, proto=6) / Raw(b'rest')
-    service.packet('later fragment', from_client() / later, 'drop_fragment_unknown')
+    service.packet('later fragment', from_client() / later, 'held_fragment')
     cut = bytes(from_client() / request(service))[:40]
     service.packet('cut short', cut, 'drop_truncated')
     short = from_client() / network(4, CLIENT[4], VIP[4]) / TCP(sport=1, dport=80, dataofs=4)

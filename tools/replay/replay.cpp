@@ -102,6 +102,17 @@ std::optional<Replay::Flow> Replay::flow_of(std::span<const std::uint8_t> frame)
 
 Fate Replay::send(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
   advance(time_ns);
+  return process(frame, false);
+}
+
+std::vector<std::vector<std::uint8_t>> Replay::take_ripe() {
+  std::vector<std::vector<std::uint8_t>> out;
+  for (const std::uint16_t slot : pipeline_.ripe_fragments({clock_ns_}))
+    out.push_back(std::move(held_[slot]));
+  return out;
+}
+
+Fate Replay::process(std::span<const std::uint8_t> frame, bool has_waited) {
   std::ranges::copy(frame, buffer_.begin() + headroom_bytes);
   auto flow = flow_of(frame);
   if (flow) flow->known = view_.find(flow->tuple, flow->listener);
@@ -111,9 +122,12 @@ Fate Replay::send(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
   packet.length_bytes = static_cast<std::uint16_t>(frame.size());
   packet.headroom_bytes = headroom_bytes;
   packet.in_port = options_.in_port;
+  packet.has_waited = has_waited;
   pipeline_.process(snapshot_, {&packet, 1}, {clock_ns_});
   pipeline_.count_verdicts({&packet, 1});
 
+  if (dataplane::exit_of(packet.verdict) == dataplane::Exit::hold)
+    held_[packet.hold_slot].assign(frame.begin(), frame.end());
   Fate fate{.verdict = packet.verdict, .service = {}, .backend = {}, .steps = {}, .sent = {}};
   if (dataplane::exit_of(packet.verdict) == dataplane::Exit::transmit)
     fate.sent = {packet.data, packet.length_bytes};
