@@ -199,6 +199,8 @@ Response get_explain(const Request& request, const ApiContext& context) {
   if (!tuple) return error_response(400, tuple.error());
   const auto connection_id = read_connection_id(request);
   if (!connection_id) return error_response(400, connection_id.error());
+  std::optional<QuicHeader> quic;
+  if (*connection_id) quic = QuicHeader{.is_long = true, .connection_id = (*connection_id)->view()};
   const Snapshot& snapshot = context.state.snapshot();
   const auto flow = find_flow(context.data_plane, *tuple);
   const Service* service = service_of(snapshot, *tuple);
@@ -208,7 +210,7 @@ Response get_explain(const Request& request, const ApiContext& context) {
   if (flow && passed_over.empty())
     entry = our_target(context.data_plane, snapshot, flow->record.target);
 
-  Explanation explanation = explain(snapshot, *tuple, entry, *connection_id);
+  Explanation explanation = explain(snapshot, *tuple, entry, quic);
   if (!passed_over.empty())
     std::ranges::replace(explanation.reasons, std::string(unknown_flow_reason), passed_over);
   Json reasons = explanation.reasons;

@@ -98,7 +98,7 @@ void describe_sending(Explanation& out, const Service& service, const Backend& b
 }  // namespace
 
 Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry,
-                    std::optional<QuicConnectionId> connection_id) {
+                    std::optional<QuicHeader> quic) {
   Explanation out;
   out.tuple = tuple;
   const auto* found =
@@ -123,7 +123,7 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
   const std::uint64_t hash = hash_flow(tuple, snapshot.hash_seed);
   out.flow_hash = static_cast<std::uint32_t>(hash >> 32);
 
-  const Backend* backend = named_backend(snapshot, service, connection_id, out.reasons);
+  const Backend* backend = named_backend(snapshot, service, quic, out.reasons);
   out.by_connection_id = backend != nullptr;
   if (backend == nullptr && entry) backend = known_backend(snapshot, listener, *entry, out.reasons);
   out.known_flow = backend != nullptr && !out.by_connection_id;

@@ -32,9 +32,10 @@ struct Explanation {
 inline constexpr std::string_view unknown_flow_reason = "the flow table does not know this flow";
 
 /// `entry` is what the flow table holds for this tuple, if anything (core/contract/shared_view
-/// reads it from a live data plane). `connection_id`: the packet's, when it is a QUIC packet.
+/// reads it from a live data plane). `quic`: what the packet begins with, when it is
+/// a QUIC packet.
 [[nodiscard]] Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple,
                                   std::optional<Target> entry,
-                                  std::optional<QuicConnectionId> connection_id = std::nullopt);
+                                  std::optional<QuicHeader> quic = std::nullopt);
 
 }  // namespace sluice

@@ -8,10 +8,10 @@
 
 namespace sluice {
 
-/// Part of `explain`: the backend that a packet's QUIC connection ID names, taken as a long header
-/// has it; null when it names none, or none is given. Says why when the service has quic_lb.
+/// Part of `explain`: the backend that a packet's QUIC connection ID names; null when it names
+/// none, or no header is given. Says why when the service has quic_lb.
 [[nodiscard]] const Backend* named_backend(const Snapshot& snapshot, const Service& service,
-                                           const std::optional<QuicConnectionId>& connection_id,
+                                           const std::optional<QuicHeader>& quic,
                                            std::vector<std::string>& reasons);
 
 }  // namespace sluice
