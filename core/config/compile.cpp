@@ -58,6 +58,17 @@ Backend make_backend(const ServiceConfig& service, const BackendConfig& config,
   return out;
 }
 
+// Null for a service without quic_lb. `numbers` are of the configuration's backends, in its order.
+std::shared_ptr<const QuicRoutes> quic_routes_of(const ServiceConfig& service,
+                                                 const std::vector<BackendId>& numbers) {
+  if (service.quic_lb.empty()) return nullptr;
+  std::vector<QuicRoutes::Server> servers;
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    for (const QuicServerId& id : service.backends[i].quic_server_ids)
+      servers.emplace_back(id, static_cast<std::uint32_t>(numbers[i]));
+  return std::make_shared<const QuicRoutes>(service.quic_lb, servers);
+}
+
 void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
   std::vector<VipTable::Listener> listeners;
   std::map<Address, OwnAddress> addresses;
@@ -118,6 +129,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
       out.backends[index] = std::move(backend);
       service.backends.push_back(BackendId{static_cast<std::uint32_t>(index)});
     }
+    service.quic = quic_routes_of(wanted, service.backends);
     fill_slots(service, out, wanted, previous);
     out.services.push_back(std::move(service));
   }

@@ -10,6 +10,7 @@
 #include "core/config/tunnel.h"
 #include "core/net/address.h"
 #include "core/net/encap.h"
+#include "core/net/quic_lb.h"
 
 // What the operator wrote, after parsing and before compiling. Plain values: compared with ==, sent
 // whole from the control plane to the data plane (core/contract/codec.h), printed as JSON. Every
@@ -159,9 +160,10 @@ struct BackendConfig {
   std::string
       name;  // unique within its service; with the service's name it is the backend's identity
   Address address;
-  Port port;                 // nat only; 0: the service's port
-  std::uint16_t weight = 1;  // 0 to 1,000; 0 takes no new flow
-  bool drain = false;        // keeps its flows, takes no new one
+  Port port;                                  // nat only; 0: the service's port
+  std::uint16_t weight = 1;                   // 0 to 1,000; 0 takes no new flow
+  bool drain = false;                         // keeps its flows, takes no new one
+  std::vector<QuicServerId> quic_server_ids;  // with quic_lb: one for each server_id_length
 
   template <typename Self, typename Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -170,6 +172,7 @@ struct BackendConfig {
     visit("port", self.port);
     visit("weight", self.weight);
     visit("drain", self.drain);
+    visit("quic_server_id", self.quic_server_ids);
   }
   friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
 };
@@ -189,6 +192,7 @@ struct ServiceConfig {
   std::uint8_t tunnel_ttl = tunnel_ttl_default;  // tunnels: 1 to 255
   TunnelDscp tunnel_dscp;                        // tunnels: of the outer header
   std::chrono::milliseconds idle_timeout{0};     // 0: 15 min for TCP, 2 min for UDP
+  std::vector<QuicLbConfig> quic_lb;             // udp: by whose connection IDs packets go first
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -208,6 +212,7 @@ struct ServiceConfig {
     visit("tunnel_ttl", self.tunnel_ttl);
     visit("tunnel_dscp", self.tunnel_dscp);
     visit("idle_timeout", self.idle_timeout);
+    visit("quic_lb", self.quic_lb);
     visit("health", self.health);
     visit("backend", self.backends);
   }

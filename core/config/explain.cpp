@@ -1,5 +1,7 @@
 #include "core/config/explain.h"
 
+#include "core/config/explain_quic.h"
+
 namespace sluice {
 namespace {
 
@@ -95,7 +97,8 @@ void describe_sending(Explanation& out, const Service& service, const Backend& b
 
 }  // namespace
 
-Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry) {
+Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry,
+                    std::optional<QuicHeader> quic) {
   Explanation out;
   out.tuple = tuple;
   const auto* found =
@@ -120,9 +123,11 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
   const std::uint64_t hash = hash_flow(tuple, snapshot.hash_seed);
   out.flow_hash = static_cast<std::uint32_t>(hash >> 32);
 
-  const Backend* backend = entry ? known_backend(snapshot, listener, *entry, out.reasons) : nullptr;
-  out.known_flow = backend != nullptr;
-  if (!entry) out.reasons.push_back("the flow table does not know this flow");
+  const Backend* backend = named_backend(snapshot, service, quic, out.reasons);
+  out.by_connection_id = backend != nullptr;
+  if (backend == nullptr && entry) backend = known_backend(snapshot, listener, *entry, out.reasons);
+  out.known_flow = backend != nullptr && !out.by_connection_id;
+  if (backend == nullptr && !entry) out.reasons.emplace_back(unknown_flow_reason);
   if (backend == nullptr) backend = picked_backend(snapshot, service, hash, out);
   if (backend == nullptr) return out;
   out.backend = backend->target.backend();

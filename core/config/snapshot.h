@@ -10,6 +10,7 @@
 #include "core/balance/slots.h"
 #include "core/config/config.h"
 #include "core/config/paths.h"
+#include "core/config/quic_routes.h"
 #include "core/config/vip_table.h"
 #include "core/health/state.h"
 #include "core/net/encap.h"
@@ -105,7 +106,8 @@ struct Service {
   std::uint32_t idle_timeout_seconds = 900;
   std::shared_ptr<const SlotTable>
       slots;  // of BackendIds, never null; empty when there is no backend to choose
-  std::vector<SlotShare> shares;  // what the slots were built from
+  std::shared_ptr<const QuicRoutes> quic;  // null without quic_lb
+  std::vector<SlotShare> shares;           // what the slots were built from
   std::vector<BackendId> backends;
   std::vector<std::uint16_t> source_pool;  // nat: indexes into Snapshot::sources
   bool panic = false;                      // no backend is up or unknown: all are used

@@ -2,6 +2,7 @@
 
 #include "core/flow/idle.h"
 #include "core/net/wire.h"
+#include "dataplane/l4/quic_route.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -98,13 +99,16 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
                           const Packet& packet) {
   const auto key = Entry::key_of(key_of(packet));
   Entry* entry = table.find(key, packet.table_hash);
+  const Backend* named = named_backend(snapshot, packet, counters_);
   if (entry != nullptr) {
-    const Choice choice = known(snapshot, packet, entry->flow);
+    const Choice choice = leaves(snapshot, packet, entry->flow, named)
+                              ? Choice{}
+                              : known(snapshot, packet, entry->flow);
     if (choice.backend != nullptr) return choice;
     release(
         entry->flow);  // closed, too old, or its backend is gone: the entry's place is used again
   }
-  Choice choice = pick(snapshot, packet);
+  Choice choice = pick(snapshot, packet, named);
   if (choice.backend == nullptr) {
     if (entry != nullptr) table.clear(*entry);
     return choice;
@@ -157,8 +161,20 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
   return {backend, session, Verdict::none};
 }
 
-Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet) {
-  const Backend* backend = slot_backend(snapshot, packet);
+// Whether the packet's connection ID takes the flow away from the backend that it is on. The
+// client's address and port may have been another client's, or it has several connections from it.
+bool Tracker::leaves(const Snapshot& snapshot, const Packet& packet, const FlowValue& flow,
+                     const Backend* named) {
+  if (named == nullptr) [[likely]]
+    return false;
+  const Target target{flow.is_nat != 0 ? nat_.at(flow.value).target : flow.value};
+  if (target == named->target) return false;
+  if (!is_expired(snapshot, packet.listener, flow)) ++counters_.quic_flows_moved;
+  return true;
+}
+
+Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet, const Backend* named) {
+  const Backend* backend = named != nullptr ? named : slot_backend(snapshot, packet);
   if (backend == nullptr) return {.verdict = Verdict::drop_no_backend};
   if (snapshot.services[backend->service].forward != Forward::nat) return {.backend = backend};
   // A packet without a session that does not open a connection would be answered by RST through a

@@ -66,7 +66,10 @@ class Tracker {
   template <typename Entry>
   void remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
                 const Packet& packet, Choice& choice);
-  [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet);
+  [[nodiscard]] bool leaves(const Snapshot& snapshot, const Packet& packet, const FlowValue& flow,
+                            const Backend* named);
+  /// `named`: by a connection ID; null: the service's slots choose.
+  [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet, const Backend* named);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
                                 const FlowValue& flow) const;
   [[nodiscard]] bool make_room_for_session();

@@ -45,6 +45,7 @@ struct FrameSpec {
   std::uint16_t padding_bytes = 0;       // of the link, after the IP packet
   MacAddress link_source = mac("02:00:00:00:00:01");
   MacAddress link_destination = mac("02:00:00:00:00:02");
+  std::vector<std::uint8_t> data;  // when not empty: in place of data_bytes made-up ones
 };
 
 /// With every checksum right.

@@ -70,6 +70,7 @@ class Replay {
     std::uint16_t listener = 0;
     // Before the packet came.
     std::optional<FlowRecord> known;
+    std::optional<QuicHeader> quic;  // of the frame, which outlives this
     std::uint64_t misses = 0;
     std::uint64_t moves = 0;
   };
@@ -83,6 +84,9 @@ class Replay {
   void describe_return(const dataplane::Packet& packet, Fate& fate) const;
   [[nodiscard]] std::uint64_t misses() const {
     return counters_->flows_inserted + counters_->flow_table_full;
+  }
+  [[nodiscard]] std::uint64_t moves() const {
+    return counters_->flows_repicked + counters_->quic_flows_moved;
   }
 
   Snapshot snapshot_;
