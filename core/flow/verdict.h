@@ -51,6 +51,12 @@ enum class Verdict : std::uint8_t {
   sent_gre,
   // Since version 3.
   drop_fragment_unknown,
+  // Since version 4.
+  sent_l3dsr,
+  sent_local,  // for a service of this host's own: given to its kernel
+  sent_nat64,
+  sent_nat64_return,
+  drop_nat64_untranslatable,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);
