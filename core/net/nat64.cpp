@@ -13,27 +13,12 @@ Header& header_at(std::uint8_t* frame, std::uint16_t offset) {
   return *reinterpret_cast<Header*>(frame + offset);
 }
 
-Be16 sum_of(const Address& source, const Address& destination, Be16 source_port,
-            Be16 destination_port) {
-  ChecksumSum sum;
-  sum.add(source);
-  sum.add(destination);
-  sum.add(source_port);
-  sum.add(destination_port);
-  return Be16::from_raw(sum.folded());
-}
-
 // RFC 768: a computed zero is sent as all ones, for zero means "none".
 Be16 udp_checksum(Be16 checksum) { return checksum.raw() == 0 ? Be16::from_raw(0xffff) : checksum; }
 
-// The pseudo-headers of both versions add up alike but for their addresses.
 void set_ports(std::uint8_t* frame, const ParsedPacket& packet, const Translation& translation) {
   if (!packet.has_ports) return;
-  ChecksumChange change;
-  change.replace(
-      sum_of(packet.source, packet.destination, packet.source_port, packet.destination_port),
-      sum_of(translation.source, translation.destination, translation.source_port,
-             translation.destination_port));
+  const ChecksumChange change = change_of(packet, translation);
   header_at<wire::Ports>(frame, packet.l4_offset) = {translation.source_port,
                                                      translation.destination_port};
   if (packet.layer4 == Layer4::tcp) {

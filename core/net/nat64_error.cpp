@@ -179,18 +179,7 @@ Be16 icmp_sum(std::span<const std::uint8_t> message, const Address& source,
 // Ports and, so far as it is quoted, checksum of the packet inside.
 void set_quoted_ports(std::uint8_t* frame, const ParsedPacket& quoted,
                       const Translation& translation, std::size_t end) {
-  ChecksumSum before;
-  before.add(quoted.source);
-  before.add(quoted.destination);
-  before.add(quoted.source_port);
-  before.add(quoted.destination_port);
-  ChecksumSum after;
-  after.add(translation.source);
-  after.add(translation.destination);
-  after.add(translation.source_port);
-  after.add(translation.destination_port);
-  ChecksumChange change;
-  change.replace(Be16::from_raw(before.folded()), Be16::from_raw(after.folded()));
+  const ChecksumChange change = change_of(quoted, translation);
   *reinterpret_cast<wire::Ports*>(frame + quoted.l4_offset) = {translation.source_port,
                                                                translation.destination_port};
   const bool is_udp = quoted.layer4 == Layer4::udp;

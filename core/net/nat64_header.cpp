@@ -3,7 +3,6 @@
 #include <cstring>
 #include <span>
 
-#include "core/net/checksum.h"
 #include "core/net/nat64.h"
 #include "core/net/wire.h"
 
@@ -43,7 +42,26 @@ void take_fragment_fields(Nat64Header& out, const wire::Ipv6Fragment& fragment) 
   out.identification = fragment.identification.host();
 }
 
+Be16 sum_of(const Address& source, const Address& destination, Be16 source_port,
+            Be16 destination_port) {
+  ChecksumSum sum;
+  sum.add(source);
+  sum.add(destination);
+  sum.add(source_port);
+  sum.add(destination_port);
+  return Be16::from_raw(sum.folded());
+}
+
 }  // namespace
+
+ChecksumChange change_of(const ParsedPacket& packet, const Translation& translation) {
+  ChecksumChange out;
+  out.replace(
+      sum_of(packet.source, packet.destination, packet.source_port, packet.destination_port),
+      sum_of(translation.source, translation.destination, translation.source_port,
+             translation.destination_port));
+  return out;
+}
 
 std::optional<Nat64Header> read_ipv6_header(const std::uint8_t* frame, const ParsedPacket& packet) {
   const auto ip = read_at<wire::Ipv6Header>(frame + packet.l3_offset);

@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "core/net/address.h"
+#include "core/net/checksum.h"
 #include "core/net/parse.h"
+#include "core/net/rewrite.h"
 
 // What nat64.cpp and nat64_error.cpp share: the headers of both versions of IP, read and written.
 
@@ -21,6 +23,10 @@ struct Nat64Header {
   std::uint16_t fragment_offset = 0;  // in units of 8 bytes
   std::uint32_t identification = 0;
 };
+
+/// What the translation of a packet with ports changes in its TCP or UDP checksum: the
+/// pseudo-headers of both versions add up alike but for their addresses.
+[[nodiscard]] ChecksumChange change_of(const ParsedPacket& packet, const Translation& translation);
 
 /// From the headers between `l3_offset` and `l4_offset`, which a parser has walked over. A quoted
 /// packet may be cut off: `payload_bytes` is what it says itself. Nothing when they have no form in

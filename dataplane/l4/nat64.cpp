@@ -9,8 +9,6 @@
 namespace sluice::dataplane {
 namespace {
 
-constexpr std::uint16_t any_mtu_bytes = 0xffff;
-
 struct Way {
   Family family = Family::ipv4;
   LinkHeader link;
@@ -81,9 +79,11 @@ ErrorTranslation about_answer(const Translation& flow) {
                      .destination_port = flow.source_port}};
 }
 
-std::uint16_t server_mtu_bytes(const Snapshot& snapshot, const NatSession& session) {
-  const Backend* backend = snapshot.owner(Target{session.target});
-  return backend != nullptr && backend->path ? backend->path->mtu_bytes : any_mtu_bytes;
+// What fits both the path to the server and the client's link, as IPv6.
+std::uint16_t ipv6_mtu_bytes(const Snapshot& snapshot, const Nat64Flow& flow) {
+  const Backend* backend = snapshot.owner(Target{flow.session.target});
+  const bool is_known = backend != nullptr && backend->path;
+  return is_known ? std::min(backend->inner_mtu_bytes, flow.link_mtu_bytes) : flow.link_mtu_bytes;
 }
 
 }  // namespace
@@ -116,12 +116,10 @@ void send_nat64_return(Packet& packet, const Snapshot& snapshot, const NatSessio
 void send_nat64_error_to_server(Packet& packet, const ParsedPacket& quoted, const Backend& backend,
                                 const Snapshot& snapshot, const Nat64Flow& flow) {
   if (!can_be_sent(packet, 0)) return;
-  const Nat64Error how{
-      .addresses = about_answer(as_server_sees(snapshot, flow.session)),
-      .mtu_bytes_max =
-          std::min(server_mtu_bytes(snapshot, flow.session),
-                   static_cast<std::uint16_t>(flow.link_mtu_bytes - nat64_difference_bytes)),
-      .identification = flow.identification};
+  const Nat64Error how{.addresses = about_answer(as_server_sees(snapshot, flow.session)),
+                       .mtu_bytes_max = static_cast<std::uint16_t>(ipv6_mtu_bytes(snapshot, flow) -
+                                                                   nat64_difference_bytes),
+                       .identification = flow.identification};
   send_as(packet, translate_error_to_ipv4(packet.data, packet.parsed, quoted, how),
           to_server(backend, Verdict::sent_icmp_error));
 }
@@ -129,11 +127,8 @@ void send_nat64_error_to_server(Packet& packet, const ParsedPacket& quoted, cons
 void send_nat64_error_to_client(Packet& packet, const ParsedPacket& quoted,
                                 const Snapshot& snapshot, const Nat64Flow& flow) {
   if (!can_be_sent(packet, nat64_growth_bytes_max)) return;
-  const std::uint32_t from_server =
-      std::uint32_t{server_mtu_bytes(snapshot, flow.session)} + nat64_difference_bytes;
   const Nat64Error how{.addresses = about_answer(as_client_sees(snapshot, flow.session)),
-                       .mtu_bytes_max = static_cast<std::uint16_t>(
-                           std::min<std::uint32_t>(from_server, flow.link_mtu_bytes))};
+                       .mtu_bytes_max = ipv6_mtu_bytes(snapshot, flow)};
   send_as(packet, translate_error_to_ipv6(packet.data, packet.parsed, quoted, how),
           to_client(flow.session, Verdict::sent_icmp_error_return));
 }
