@@ -117,6 +117,9 @@ void read_service(TableReader& table, ServiceConfig& out) {
   table.one("tunnel_source", out.tunnel_source, to_tunnel_source);
   table.one("tunnel_ttl", out.tunnel_ttl, number<std::uint8_t>({1, 255}));
   table.one("tunnel_dscp", out.tunnel_dscp, to_tunnel_dscp);
+  table.one("l3dsr_dscp", out.l3dsr_dscp, number<std::uint8_t>({1, 63}));
+  table.one("mtu", out.mtu_bytes, number<std::uint16_t>({576, 65'535}));
+  table.one("mss_clamp", out.mss_clamp, to_mss_clamp);
   table.one("idle_timeout", out.idle_timeout, duration("15m"));
   for (auto& quic_lb : table.tables("quic_lb", "[[service.quic_lb]]")) {
     out.quic_lb.emplace_back();

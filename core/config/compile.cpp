@@ -75,11 +75,15 @@ void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
   for (std::size_t i = 0; i < out.listeners.size(); ++i) {
     const Listener& listener = out.listeners[i];
     if (!listener.in_use) continue;
+    const bool is_local = out.services[listener.service].forward == Forward::local;
     listeners.push_back({.vip = listener.vip,
                          .port = listener.port.be(),
                          .protocol = listener.protocol,
                          .used = true,
+                         .is_local = is_local,
                          .id = static_cast<std::uint16_t>(i)});
+    // All else that comes to a local service's VIP is the kernel's, as with any address of its own.
+    if (is_local) continue;
     addresses[listener.vip] = {.address = listener.vip, .used = true, .is_vip = true};
   }
   for (std::size_t i = 0; i < claimed_sources.size(); ++i)

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/mss_clamp.h"
 #include "core/config/tunnel.h"
 #include "core/net/address.h"
 #include "core/net/encap.h"
@@ -21,7 +22,7 @@ namespace sluice {
 
 enum class Driver : std::uint8_t { af_xdp, af_packet, tap, pci, vdev };
 enum class Hugepages : std::uint8_t { automatic, on, off };
-enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre };
+enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre, l3dsr, local };
 enum class Balance : std::uint8_t { maglev };
 enum class ProbeType : std::uint8_t { none, tcp, http };
 
@@ -39,7 +40,8 @@ struct Spelling<Hugepages> {
 };
 template <>
 struct Spelling<Forward> {
-  static constexpr std::string_view names[] = {"ipip", "l2dsr", "nat", "gue", "gre"};
+  static constexpr std::string_view names[] = {"ipip", "l2dsr", "nat",  "gue",
+                                               "gre",  "l3dsr", "local"};
 };
 template <>
 struct Spelling<Balance> {
@@ -191,8 +193,12 @@ struct ServiceConfig {
   TunnelSource tunnel_source;                    // tunnels: the outer source address
   std::uint8_t tunnel_ttl = tunnel_ttl_default;  // tunnels: 1 to 255
   TunnelDscp tunnel_dscp;                        // tunnels: of the outer header
-  std::chrono::milliseconds idle_timeout{0};     // 0: 15 min for TCP, 2 min for UDP
   std::vector<QuicLbConfig> quic_lb;             // udp: by whose connection IDs packets go first
+  std::uint8_t l3dsr_dscp = 0;                   // l3dsr: 1 to 63, by which servers know the VIP
+  std::uint16_t mtu_bytes =
+      0;               // of packets to backends, if the path's is not smaller; 0: the path's
+  MssClamp mss_clamp;  // of TCP's SYNs
+  std::chrono::milliseconds idle_timeout{0};  // 0: 15 min for TCP, 2 min for UDP
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -211,6 +217,9 @@ struct ServiceConfig {
     visit("tunnel_source", self.tunnel_source);
     visit("tunnel_ttl", self.tunnel_ttl);
     visit("tunnel_dscp", self.tunnel_dscp);
+    visit("l3dsr_dscp", self.l3dsr_dscp);
+    visit("mtu", self.mtu_bytes);
+    visit("mss_clamp", self.mss_clamp);
     visit("idle_timeout", self.idle_timeout);
     visit("quic_lb", self.quic_lb);
     visit("health", self.health);

@@ -81,10 +81,13 @@ struct Backend {
   std::optional<Path> path;         // none: unreachable, packets to it are dropped and counted
   std::string_view no_path_reason;  // a literal, when there is no path
   PortIndex out_port = no_port;
-  LinkHeader link;                    // towards it
-  OuterHeader outer;                  // tunnels: the headers to put in front
-  std::uint16_t inner_mtu_bytes = 0;  // largest IP packet of a client that fits the path
-  std::optional<Tunnel> tunnel;       // what `outer` was made from, for people
+  LinkHeader link;                       // towards it
+  OuterHeader outer;                     // tunnels: the headers to put in front
+  std::uint16_t inner_mtu_bytes = 0;     // largest IP packet of a client that fits the path
+  std::uint16_t mss_ipv4_bytes_max = 0;  // of SYNs in IPv4, there and back; 0: as they are
+  std::uint16_t mss_ipv6_bytes_max = 0;  // and in IPv6
+  std::uint8_t l3dsr_dscp = 0;           // l3dsr: what its packets are marked with
+  std::optional<Tunnel> tunnel;          // what `outer` was made from, for people
 };
 
 /// One backend's claim to slots.
@@ -96,7 +99,7 @@ struct SlotShare {
 
 /// What the last step does with a packet: `forward`, but by what that costs. Tunnels whose headers
 /// are the same for all flows and need no more than an IP header are apart from the others.
-enum class Sending : std::uint8_t { plain_ipip, l2dsr, nat, tunnel };
+enum class Sending : std::uint8_t { plain_ipip, l2dsr, nat, tunnel, l3dsr, nat64 };
 
 struct Service {
   std::string name;

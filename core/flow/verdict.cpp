@@ -94,6 +94,17 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_fragment_hold_full:
       return {"drop_fragment_hold_full",
               "a later fragment that came early, but too many wait for their first one already"};
+    case Verdict::sent_l3dsr:
+      return {"sent_l3dsr", "sent to a backend with a new destination and the DSCP of its VIP"};
+    case Verdict::sent_local:
+      return {"sent_local", "for a service of this host; given to its kernel"};
+    case Verdict::sent_nat64:
+      return {"sent_nat64", "sent to an IPv4 backend, translated from IPv6"};
+    case Verdict::sent_nat64_return:
+      return {"sent_nat64_return", "an IPv4 backend's answer, translated and sent to the client"};
+    case Verdict::drop_nat64_untranslatable:
+      return {"drop_nat64_untranslatable",
+              "its headers have no form in the other version of IP (RFC 7915)"};
     case Verdict::count_:
       break;
   }

@@ -54,6 +54,11 @@ enum class Verdict : std::uint8_t {
   // Since version 4.
   held_fragment,  // until its first one comes: it gets another verdict then
   drop_fragment_hold_full,
+  sent_l3dsr,
+  sent_local,  // for a service of this host's own: given to its kernel
+  sent_nat64,
+  sent_nat64_return,
+  drop_nat64_untranslatable,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

@@ -12,6 +12,7 @@ namespace sluice::dataplane {
 enum class Role : std::uint8_t {
   none,        // the verdict is final already
   flow,        // a client's packet for a listener
+  local,       // the same, of a service of this host's kernel
   nat_return,  // a server's packet for a source-pool address
   echo,        // an echo request to a VIP
   vip_error,   // an ICMP error to a VIP
@@ -49,12 +50,16 @@ enum class Exit : std::uint8_t { transmit, kernel, worker, hold, drop };
     case Verdict::sent_l2dsr:
     case Verdict::sent_nat:
     case Verdict::sent_nat_return:
+    case Verdict::sent_nat64:
+    case Verdict::sent_nat64_return:
+    case Verdict::sent_l3dsr:
     case Verdict::replied_echo:
     case Verdict::replied_too_big:
     case Verdict::sent_icmp_error:
     case Verdict::sent_icmp_error_return:
       return Exit::transmit;
     case Verdict::passed_to_kernel:
+    case Verdict::sent_local:
       return Exit::kernel;
     case Verdict::handed_over:
       return Exit::worker;

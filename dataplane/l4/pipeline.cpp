@@ -4,7 +4,10 @@
 #include <cstring>
 #include <utility>
 
+#include "core/net/mss.h"
+#include "core/net/wire.h"
 #include "dataplane/l4/classify.h"
+#include "dataplane/l4/nat64.h"
 #include "dataplane/l4/transmit.h"
 
 namespace sluice::dataplane {
@@ -14,6 +17,9 @@ constexpr std::uint64_t ns_per_second = 1'000'000'000;
 constexpr std::uint64_t age_round_ns = 30 * ns_per_second;  // a full round over the flow tables
 constexpr std::uint64_t age_step_ns = 1'000'000;
 constexpr std::size_t age_buckets_max = 4'096;  // in one step: under a tenth of a millisecond
+
+// Ethernet's, for links of which we are told nothing.
+constexpr std::uint16_t link_mtu_bytes_default = 1'500;
 
 FlowTick tick_of(std::uint64_t now_ns) { return static_cast<FlowTick>(now_ns / ns_per_second); }
 
@@ -40,11 +46,21 @@ Packet sent_back(const ParsedPacket& quoted) {
   return out;
 }
 
+// A SYN's segment size, there or back, as the service of this backend wants it.
+inline void limit_mss(const Packet& packet, const Backend& backend) {
+  if ((packet.parsed.tcp_flags & wire::TcpHeader::syn) == 0) return;
+  const std::uint16_t mss_bytes_max = packet.parsed.family == Family::ipv4
+                                          ? backend.mss_ipv4_bytes_max
+                                          : backend.mss_ipv6_bytes_max;
+  if (mss_bytes_max != 0) clamp_mss(packet.data, packet.parsed, mss_bytes_max);
+}
+
 // Sends the packet to the chosen backend in the way of its service. `flow`: a packet of the flow
 // that it belongs to, by whose hash tunnels are spread. Inlined, for nearly every packet comes
 // here.
 [[gnu::always_inline]] inline void forward(const Snapshot& snapshot, Packet& packet,
-                                           const Choice& choice, const Packet& flow) {
+                                           const Choice& choice, const Packet& flow,
+                                           std::uint16_t& next_identification) {
   const Backend& backend = *choice.backend;
   switch (snapshot.services[backend.service].sending) {
     case Sending::plain_ipip:
@@ -55,6 +71,12 @@ Packet sent_back(const ParsedPacket& quoted) {
       break;
     case Sending::nat:
       send_nat(packet, backend, snapshot, *choice.session);
+      break;
+    case Sending::l3dsr:
+      send_l3dsr(packet, backend);
+      break;
+    case Sending::nat64:
+      send_nat64(packet, backend, snapshot, *choice.session, next_identification++);
       break;
     case Sending::tunnel:
       send_tunnel(packet, backend,
@@ -71,7 +93,9 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
       tracker_(memory, steering, options_.worker, counters),
       fragments_(memory.header->seed, counters),
       counters_(counters),
-      icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10) {}
+      icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10),
+      // Apart from other workers', for they share the source-pool addresses.
+      next_identification_(static_cast<std::uint16_t>(options_.worker << 10)) {}
 
 void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time) {
   tracker_.set_now(tick_of(time.now_ns));
@@ -86,6 +110,11 @@ bool Pipeline::is_for_us(const Packet& packet) const {
   const MacAddress& own = options_.port_macs[packet.in_port];
   return own == MacAddress{} || packet.length_bytes < own.bytes.size() ||
          std::memcmp(packet.data, own.bytes.data(), own.bytes.size()) == 0;
+}
+
+std::uint16_t Pipeline::link_mtu_bytes(PortIndex port) const {
+  return port < options_.port_mtus_bytes.size() ? options_.port_mtus_bytes[port]
+                                                : link_mtu_bytes_default;
 }
 
 void Pipeline::look(const Snapshot& snapshot, Packet& packet) {
@@ -113,7 +142,9 @@ void Pipeline::send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_
   if (packet.role == Role::flow)
     send_flow(snapshot, packet, now_ns);
   else if (packet.role == Role::nat_return)
-    send_return(snapshot, packet);
+    send_return(snapshot, packet, now_ns);
+  else if (packet.role == Role::local)
+    send_local(packet);
   else if (packet.role != Role::none)
     send_icmp(snapshot, packet);
 }
@@ -131,6 +162,7 @@ void Pipeline::send_icmp(const Snapshot& snapshot, Packet& packet) {
       break;
     case Role::none:
     case Role::flow:
+    case Role::local:
     case Role::nat_return:
     case Role::fragment:
       break;
@@ -157,17 +189,39 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   } else if (length_bytes > backend.inner_mtu_bytes) {
     reply_too_big(packet, backend.inner_mtu_bytes, icmp_errors_, now_ns);
   } else {
-    forward(snapshot, packet, choice, packet);
+    limit_mss(packet, backend);
+    forward(snapshot, packet, choice, packet, next_identification_);
   }
 }
 
-void Pipeline::send_return(const Snapshot& snapshot, Packet& packet) {
+// Known to no table: the kernel keeps the state.
+void Pipeline::send_local(Packet& packet) {
+  TrafficCounter& traffic = counters_.listeners[packet.listener];
+  ++traffic.packets;
+  traffic.bytes += packet.parsed.ip_length_bytes;
+  packet.verdict = Verdict::sent_local;
+}
+
+void Pipeline::send_return(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns) {
   packet.verdict = Verdict::drop_nat_unknown_flow;
   const NatSession* session = tracker_.session_of_return(packet);
-  if (session == nullptr)
+  if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(packet));
-  else if (is_served(snapshot, *session))
+    return;
+  }
+  if (!is_served(snapshot, *session)) return;
+  if ((packet.parsed.tcp_flags & wire::TcpHeader::syn) != 0) [[unlikely]]
+    if (const Backend* backend = snapshot.owner(Target{session->target}))
+      limit_mss(packet, *backend);
+  if (!is_nat64_return(packet, *session)) {
     send_nat_return(packet, snapshot, *session);
+    return;
+  }
+  const std::uint16_t mtu_bytes = answer_mtu_bytes(packet, link_mtu_bytes(session->in_port));
+  if (packet.parsed.ip_length_bytes > mtu_bytes)
+    reply_too_big(packet, mtu_bytes, icmp_errors_, now_ns);
+  else
+    send_nat64_return(packet, snapshot, *session);
 }
 
 // From a router on the way to a client, about what a server sent under the VIP's address. Another
@@ -195,10 +249,16 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
     packet.verdict = Verdict::drop_no_path;
   } else if (packet.parsed.ip_length_bytes > backend.inner_mtu_bytes) {
     packet.verdict = Verdict::drop_too_big;  // no error is sent about an error
+  } else if (choice.session != nullptr &&
+             snapshot.services[backend.service].sending == Sending::nat64) {
+    send_nat64_error_to_server(packet, quoted, backend, snapshot,
+                               {.session = *choice.session,
+                                .link_mtu_bytes = link_mtu_bytes(choice.session->in_port),
+                                .identification = next_identification_++});
   } else if (choice.session != nullptr) {
     send_error_to_server(packet, quoted, backend, snapshot, *choice.session);
   } else {
-    forward(snapshot, packet, choice, flow);
+    forward(snapshot, packet, choice, flow, next_identification_);
     if (exit_of(packet.verdict) == Exit::transmit) packet.verdict = Verdict::sent_icmp_error;
   }
 }
@@ -214,7 +274,13 @@ void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   const NatSession* session = tracker_.look_up_return(answer);
   if (session == nullptr)
     hand_over(packet, tracker_.rss_worker(answer));
-  else if (is_served(snapshot, *session))
+  else if (!is_served(snapshot, *session))
+    return;
+  else if (is_nat64_return(packet, *session))
+    send_nat64_error_to_client(
+        packet, quoted, snapshot,
+        {.session = *session, .link_mtu_bytes = link_mtu_bytes(session->in_port)});
+  else
     send_error_to_client(packet, quoted, snapshot, *session);
 }
 

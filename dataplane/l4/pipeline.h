@@ -33,6 +33,8 @@ class Pipeline {
     // By PortIndex: frames to another unicast address are not ours, they only passed by (a bridge
     // floods); all zero: take every frame.
     std::vector<MacAddress> port_macs;
+    // By PortIndex: the largest IP packet of the link; of a port that is not listed, 1,500.
+    std::vector<std::uint16_t> port_mtus_bytes{};
   };
   Pipeline(const FlowMemory& memory, const ReturnSteering& steering, WorkerCounters& counters,
            Options options);
@@ -58,20 +60,23 @@ class Pipeline {
   [[gnu::cold]] void look_at_fragment(const Snapshot& snapshot, Packet& packet);
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
-  void send_return(const Snapshot& snapshot, Packet& packet);
+  void send_return(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   // Kept out of the way of all other packets.
   [[gnu::cold]] void send_icmp(const Snapshot& snapshot, Packet& packet);
+  [[gnu::cold]] void send_local(Packet& packet);
   [[gnu::cold]] void send_vip_error(const Snapshot& snapshot, Packet& packet);
   [[gnu::cold]] void send_pool_error(const Snapshot& snapshot, Packet& packet);
   void hand_over(Packet& packet, std::uint16_t owner) const;
   [[nodiscard]] bool is_for_us(const Packet& packet) const;
+  [[nodiscard]] std::uint16_t link_mtu_bytes(PortIndex port) const;
 
   Options options_;
   Tracker tracker_;
   Fragments fragments_;
   WorkerCounters& counters_;
   TokenBucket icmp_errors_;
-  std::uint64_t age_ns_ = 0;  // up to when ageing has been done
+  std::uint16_t next_identification_;  // of IPv4 packets made from IPv6 ones
+  std::uint64_t age_ns_ = 0;           // up to when ageing has been done
 };
 
 }  // namespace sluice::dataplane

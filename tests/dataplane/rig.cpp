@@ -22,7 +22,8 @@ Rig::Rig(Options options)
       pipeline_(layout_, steering_, *counters_,
                 {.worker = options_.worker,
                  .workers = options_.workers,
-                 .port_macs = options_.port_macs}),
+                 .port_macs = options_.port_macs,
+                 .port_mtus_bytes = options_.port_mtus_bytes}),
       buffer_(buffer_bytes) {}
 
 Outcome Rig::send(const Snapshot& snapshot, const test::Bytes& frame, double now_seconds) {

@@ -32,6 +32,7 @@ class Rig {
     std::uint16_t workers = 1;
     std::uint16_t headroom_bytes = 128;
     std::vector<MacAddress> port_macs{};
+    std::vector<std::uint16_t> port_mtus_bytes{};
   };
   Rig();
   explicit Rig(Options options);

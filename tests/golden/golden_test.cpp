@@ -82,6 +82,8 @@ void set_options(ServiceConfig& out, const std::map<std::string, std::string>& s
     if (key == "gue_port") out.gue_port = Port::parse(value).value();
     if (key == "tunnel_source") out.tunnel_source = TunnelSource::parse(value).value();
     if (key == "tunnel_ttl") out.tunnel_ttl = static_cast<std::uint8_t>(std::stoi(value));
+    if (key == "l3dsr_dscp") out.l3dsr_dscp = static_cast<std::uint8_t>(std::stoi(value));
+    if (key == "mss_clamp") out.mss_clamp = MssClamp::parse(value).value();
     if (key == "tunnel_dscp") out.tunnel_dscp = TunnelDscp::parse(value).value();
   }
 }

@@ -453,6 +453,8 @@ def all_services():
     yield from (nat_errors(version, each) for version in (4, 6) for each in protocols)
     yield from (fragments(forward, version, each) for forward in ('ipip', 'l2dsr', 'nat')
                 for version in (4, 6) for each in protocols)
+    import golden_modes  # which uses what is above
+    yield from golden_modes.services()
     yield from (echo(version) for version in (4, 6))
     yield not_sent()
 

@@ -125,7 +125,7 @@ TEST(Validate, Services) {
       {"service[0].idle_timeout", [](Config& c) { c.services[0].idle_timeout = 9h; }},
       {"service[0]", [](Config& c) { c.services[0].backends.clear(); }},
       {"service[0].balance", [](Config& c) { c.services[0].balance = Balance{5}; }},
-      {"service[0].forward", [](Config& c) { c.services[0].forward = Forward{5}; }},
+      {"service[0].forward", [](Config& c) { c.services[0].forward = Forward{99}; }},
       {"service[0].protocol", [](Config& c) { c.services[0].protocol = Protocol{5}; }},
   });
 }

@@ -49,6 +49,8 @@ class Noise {
       if (random_() % 2 == 0) return;
       value.bytes.emplace();
       for (std::uint8_t& byte : *value.bytes) byte = static_cast<std::uint8_t>(random_());
+    } else if constexpr (std::is_same_v<T, MssClamp>) {
+      if (random_() % 2 == 0) value = MssClamp::parse("1400").value();
     } else {
       value.resize(random_() % 5);
       for (auto& element : value) fill(element);
