@@ -62,6 +62,12 @@ std::string tunnel_text(const Tunnel& tunnel, Family inner, std::uint64_t hash) 
   return out;
 }
 
+// What is done to the TCP of a translated service.
+void describe_nat_tcp(Explanation& out, const Service& service) {
+  if (service.proxy_protocol == ProxyProtocol::v2)
+    out.reasons.push_back("a PROXY protocol header (v2) tells the server client and VIP");
+}
+
 void describe_sending(Explanation& out, const Service& service, const Backend& backend,
                       std::uint64_t hash) {
   if (!backend.path) {
@@ -86,6 +92,7 @@ void describe_sending(Explanation& out, const Service& service, const Backend& b
                    backend.port.value() != 0 ? backend.port : out.tuple.destination_port}
               .text() +
           ", source one of the pool";
+      describe_nat_tcp(out, service);
       break;
   }
   out.path = path;

@@ -21,7 +21,7 @@
 namespace sluice {
 
 inline constexpr std::uint32_t shared_memory_magic = 0x4d534c53;  // "SLSM"
-inline constexpr std::uint32_t shared_memory_version = 3;
+inline constexpr std::uint32_t shared_memory_version = 4;
 
 /// Fixed-size text, cut off when too long, always terminated.
 template <std::size_t Capacity>

@@ -89,6 +89,20 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_fragment_unknown:
       return {"drop_fragment_unknown",
               "a later fragment, but its first one has not been seen by this worker of late"};
+    case Verdict::sent_proxy_header:
+      return {"sent_proxy_header", "sent to a backend with a PROXY protocol header in front"};
+    case Verdict::replied_syn_cookie:
+      return {"replied_syn_cookie", "a SYN, answered by a SYN cookie: nothing was remembered"};
+    case Verdict::sent_syn_proxy:
+      return {"sent_syn_proxy",
+              "a client proved its address by a SYN cookie; a SYN went on to a backend for it"};
+    case Verdict::drop_syn_cookie_invalid:
+      return {"drop_syn_cookie_invalid",
+              "of no flow we know and without a valid SYN cookie; a flood, or a very late client"};
+    case Verdict::drop_nat_cannot_adjust:
+      return {"drop_nat_cannot_adjust",
+              "a TCP segment of a translated flow that cannot be what comes next, or a fragment "
+              "where a PROXY protocol header is due"};
     case Verdict::count_:
       break;
   }

@@ -44,9 +44,11 @@ Packet sent_back(const ParsedPacket& quoted) {
 // that it belongs to, by whose hash tunnels are spread. Inlined, for nearly every packet comes
 // here.
 [[gnu::always_inline]] inline void forward(const Snapshot& snapshot, Packet& packet,
-                                           const Choice& choice, const Packet& flow) {
+                                           const Choice& choice, const Packet& flow,
+                                           Adjustments& adjustments) {
   const Backend& backend = *choice.backend;
-  switch (snapshot.services[backend.service].sending) {
+  const Service& service = snapshot.services[backend.service];
+  switch (service.sending) {
     case Sending::plain_ipip:
       send_plain_ipip(packet, backend);
       break;
@@ -54,7 +56,10 @@ Packet sent_back(const ParsedPacket& quoted) {
       send_l2dsr(packet, backend);
       break;
     case Sending::nat:
-      send_nat(packet, backend, snapshot, *choice.session);
+      if (Adjustments::concern(service, *choice.session)) [[unlikely]]
+        adjustments.send_to_server(packet, backend, snapshot, *choice.session);
+      else
+        send_nat(packet, backend, snapshot, *choice.session);
       break;
     case Sending::tunnel:
       send_tunnel(packet, backend,
@@ -70,6 +75,7 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
     : options_(std::move(options)),
       tracker_(memory, steering, options_.worker, counters),
       fragments_(memory.header->seed, counters),
+      adjustments_(memory),
       counters_(counters),
       icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10) {}
 
@@ -157,7 +163,7 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   } else if (length_bytes > backend.inner_mtu_bytes) {
     reply_too_big(packet, backend.inner_mtu_bytes, icmp_errors_, now_ns);
   } else {
-    forward(snapshot, packet, choice, packet);
+    forward(snapshot, packet, choice, packet, adjustments_);
   }
 }
 
@@ -166,7 +172,11 @@ void Pipeline::send_return(const Snapshot& snapshot, Packet& packet) {
   const NatSession* session = tracker_.session_of_return(packet);
   if (session == nullptr)
     hand_over(packet, tracker_.rss_worker(packet));
-  else if (is_served(snapshot, *session))
+  else if (!is_served(snapshot, *session))
+    return;
+  else if (session->is_adjusted != 0) [[unlikely]]
+    adjustments_.send_to_client(packet, snapshot, *session);
+  else
     send_nat_return(packet, snapshot, *session);
 }
 
@@ -196,9 +206,10 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
   } else if (packet.parsed.ip_length_bytes > backend.inner_mtu_bytes) {
     packet.verdict = Verdict::drop_too_big;  // no error is sent about an error
   } else if (choice.session != nullptr) {
+    adjustments_.restore_quoted_server(packet, quoted, *choice.session);
     send_error_to_server(packet, quoted, backend, snapshot, *choice.session);
   } else {
-    forward(snapshot, packet, choice, flow);
+    forward(snapshot, packet, choice, flow, adjustments_);
     if (exit_of(packet.verdict) == Exit::transmit) packet.verdict = Verdict::sent_icmp_error;
   }
 }
@@ -212,10 +223,12 @@ void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   answer.source_index = packet.source_index;
   tracker_.prefetch(answer);
   const NatSession* session = tracker_.look_up_return(answer);
-  if (session == nullptr)
+  if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(answer));
-  else if (is_served(snapshot, *session))
+  } else if (is_served(snapshot, *session)) {
+    adjustments_.restore_quoted_client(packet, quoted, *session);
     send_error_to_client(packet, quoted, snapshot, *session);
+  }
 }
 
 // Once at most: the owner has nobody to give it to.

@@ -8,6 +8,7 @@
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
 #include "core/limit/token_bucket.h"
+#include "dataplane/l4/adjust.h"
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/fragments.h"
 #include "dataplane/l4/packet.h"
@@ -63,6 +64,7 @@ class Pipeline {
   Options options_;
   Tracker tracker_;
   Fragments fragments_;
+  Adjustments adjustments_;
   WorkerCounters& counters_;
   TokenBucket icmp_errors_;
   std::uint64_t age_ns_ = 0;  // up to when ageing has been done

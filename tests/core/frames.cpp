@@ -79,16 +79,20 @@ Bytes build_payload(const FrameSpec& spec) {
     put16(out, spec.destination_port);
   }
   if (spec.payload == Payload::tcp) {
-    put32(out, 0x01020304);
-    put32(out, 0x05060708);
-    put16(out, 0x5000U | spec.tcp_flags);
-    put16(out, 0xfaf0);
+    put32(out, spec.tcp_sequence);
+    put32(out, spec.tcp_acknowledgement);
+    const auto words = static_cast<unsigned>(5 + spec.tcp_options.size() / 4);
+    put16(out, words << 12 | spec.tcp_flags);
+    put16(out, spec.tcp_window);
     put32(out, 0);
+    put(out, spec.tcp_options);
   } else if (spec.payload == Payload::udp) {
     put16(out, 8U + spec.data_bytes);
     put16(out, 0);
   }
-  for (unsigned i = 0; i < spec.data_bytes; ++i) out.push_back(static_cast<std::uint8_t>(i * 7));
+  put(out, spec.data);
+  for (unsigned i = 0; i < spec.data_bytes && spec.data.empty(); ++i)
+    out.push_back(static_cast<std::uint8_t>(i * 7));
   if (spec.payload == Payload::udp && spec.udp_checksum_none) return out;
   const std::uint8_t protocol = protocol_number(spec);
   const std::uint32_t start =
