@@ -66,6 +66,11 @@ std::string tunnel_text(const Tunnel& tunnel, Family inner, std::uint64_t hash) 
 void describe_nat_tcp(Explanation& out, const Service& service) {
   if (service.proxy_protocol == ProxyProtocol::v2)
     out.reasons.push_back("a PROXY protocol header (v2) tells the server client and VIP");
+  if (service.syn_cookies != SynCookies::off && !out.known_flow)
+    out.reasons.push_back(
+        std::string("a SYN is answered by a SYN cookie") +
+        (service.syn_cookies == SynCookies::always ? "" : " while many sessions are half-open") +
+        "; the server gets one once the client has proved its address");
 }
 
 void describe_sending(Explanation& out, const Service& service, const Backend& backend,

@@ -32,9 +32,9 @@ struct TcpTimestamps {
 struct TcpOptions {
   static constexpr std::uint8_t window_scale_max = 14;  // RFC 7323 section 2.3
 
-  std::optional<std::uint16_t> mss_bytes;
-  std::optional<std::uint8_t> window_scale;  // at most window_scale_max
-  std::optional<TcpTimestamps> timestamps;
+  std::optional<std::uint16_t> mss_bytes{};
+  std::optional<std::uint8_t> window_scale{};  // at most window_scale_max
+  std::optional<TcpTimestamps> timestamps{};
   bool sack_permitted = false;
 
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;

@@ -19,6 +19,9 @@ class Adjustments {
   [[nodiscard]] static bool concern(const Service& service, const NatSession& session) {
     return session.is_adjusted != 0 || service.proxy_protocol != ProxyProtocol::off;
   }
+  /// The session has been opened by this packet's cookie, which holds these options.
+  [[gnu::cold]] void splice(const Packet& packet, const Snapshot& snapshot, NatSession& session,
+                            const TcpOptions& cookie) const;
   /// A client's packet, adjusted and sent as send_nat does.
   [[gnu::cold]] void send_to_server(Packet& packet, const Backend& backend,
                                     const Snapshot& snapshot, NatSession& session);

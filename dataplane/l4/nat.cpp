@@ -122,6 +122,7 @@ void NatSessions::close(NatSession& session) {
   else
     erase_return(returns6_, key);
   free_.push_back(number_of(session));
+  set_state(session, FlowState::empty);
   session = NatSession{};
 }
 

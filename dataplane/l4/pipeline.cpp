@@ -73,7 +73,8 @@ Packet sent_back(const ParsedPacket& quoted) {
 Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
                    WorkerCounters& counters, Options options)
     : options_(std::move(options)),
-      tracker_(memory, steering, options_.worker, counters),
+      syn_gate_(options_.cookie_key),
+      tracker_(memory, steering, syn_gate_, options_.worker, counters),
       fragments_(memory.header->seed, counters),
       adjustments_(memory),
       counters_(counters),
@@ -82,6 +83,7 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
 void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time) {
   tracker_.set_now(tick_of(time.now_ns));
   fragments_.set_now(time.now_ns);
+  syn_gate_.set_now(time.now_ns);
   for (Packet& packet : burst) look(snapshot, packet);
   for (Packet& packet : burst) send(snapshot, packet, time.now_ns);
   ++counters_.bursts;
@@ -150,11 +152,14 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   traffic.bytes += length_bytes;
 
   const Choice choice = tracker_.choose(snapshot, packet);
-  if (choice.backend == nullptr) {
+  if (choice.verdict != Verdict::none) {
     packet.verdict = choice.verdict;
+    if (choice.verdict == Verdict::replied_syn_cookie) syn_gate_.reply(packet, *choice.backend);
     return;
   }
   const Backend& backend = *choice.backend;
+  if (choice.is_by_cookie) [[unlikely]]
+    adjustments_.splice(packet, snapshot, *choice.session, syn_gate_.read(packet).value());
   BackendCounter& counter = counters_.backends[static_cast<std::size_t>(backend.target.backend())];
   ++counter.packets;
   counter.bytes += length_bytes;

@@ -13,6 +13,7 @@
 #include "dataplane/l4/fragments.h"
 #include "dataplane/l4/packet.h"
 #include "dataplane/l4/steering.h"
+#include "dataplane/l4/syn_gate.h"
 #include "dataplane/l4/track.h"
 
 namespace sluice::dataplane {
@@ -34,6 +35,7 @@ class Pipeline {
     // By PortIndex: frames to another unicast address are not ours, they only passed by (a bridge
     // floods); all zero: take every frame.
     std::vector<MacAddress> port_macs;
+    SipHashKey cookie_key{};  // of SYN cookies: random, or anyone can make them
   };
   Pipeline(const FlowMemory& memory, const ReturnSteering& steering, WorkerCounters& counters,
            Options options);
@@ -62,6 +64,7 @@ class Pipeline {
   [[nodiscard]] bool is_for_us(const Packet& packet) const;
 
   Options options_;
+  SynGate syn_gate_;
   Tracker tracker_;
   Fragments fragments_;
   Adjustments adjustments_;

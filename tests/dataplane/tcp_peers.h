@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <gtest/gtest.h>
 #include <map>
 #include <optional>
 
@@ -13,6 +14,34 @@
 // between gets sequence numbers wrong. Each end has its own numbers and checks what it is sent.
 
 namespace sluice::dataplane {
+
+/// What a segment says that left the pipeline.
+struct Segment {
+  std::uint32_t sequence = 0;
+  std::uint32_t acknowledgement = 0;
+  std::uint16_t window = 0;
+  std::uint8_t flags = 0;
+  test::Bytes options;
+  test::Bytes data;
+  ParsedPacket packet;
+};
+
+inline Segment read(const Outcome& out) {
+  Segment segment;
+  EXPECT_EQ(parse(out.frame, segment.packet), Verdict::none);
+  EXPECT_EQ(test::wrong_checksums(out.frame), "");
+  const auto* at = out.frame.data() + segment.packet.l4_offset;
+  const auto& tcp = *reinterpret_cast<const wire::TcpHeader*>(at);
+  segment.sequence = tcp.sequence.host();
+  segment.acknowledgement = tcp.acknowledgement.host();
+  segment.window = tcp.window.host();
+  segment.flags = tcp.flags;
+  const std::size_t header_bytes = static_cast<std::size_t>(tcp.data_offset >> 4) * 4;
+  segment.options.assign(at + sizeof tcp, at + header_bytes);
+  segment.data.assign(at + header_bytes,
+                      out.frame.data() + segment.packet.l3_offset + segment.packet.ip_length_bytes);
+  return segment;
+}
 
 /// One end of one connection. `send` gets the segments that it makes.
 struct TcpPeer {
