@@ -167,7 +167,8 @@ std::expected<void, Error> Engine::make_worker(const Config& config, const std::
   Pipeline::Options options{.worker = number,
                             .workers = static_cast<std::uint16_t>(cores_.size()),
                             .port_macs = {},
-                            .port_mtus_bytes = {}};
+                            .port_mtus_bytes = {},
+                            .cookie_key = {random64(), random64()}};
   for (const PortPair& pair : ports_) {
     options.port_macs.push_back(pair.port.mac());
     options.port_mtus_bytes.push_back(pair.port.mtu_bytes());

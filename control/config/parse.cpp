@@ -112,6 +112,8 @@ void read_service(TableReader& table, ServiceConfig& out) {
   table.one("balance", out.balance, to_enum<Balance>);
   table.one("slots", out.slots, number<std::uint32_t>({251, 16'777'259}));
   table.many("source_pool", out.source_pool, to_address);
+  table.one("proxy_protocol", out.proxy_protocol, to_enum<ProxyProtocol>);
+  table.one("syn_cookies", out.syn_cookies, to_enum<SynCookies>);
   table.one("gue_variant", out.gue_variant, number<std::uint8_t>({0, 1}));
   table.one("gue_port", out.gue_port, number<std::uint16_t>(port_numbers));
   table.one("tunnel_source", out.tunnel_source, to_tunnel_source);

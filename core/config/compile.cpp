@@ -117,6 +117,8 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     service.forward = wanted.forward;
     service.sending = sending_of(wanted);
     service.protocol = wanted.protocol;
+    service.proxy_protocol = wanted.proxy_protocol;
+    service.syn_cookies = wanted.syn_cookies;
     service.idle_timeout_seconds = static_cast<std::uint32_t>(
         std::chrono::ceil<std::chrono::seconds>(wanted.effective_idle_timeout()).count());
     for (const Address& vip : wanted.vips)

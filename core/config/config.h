@@ -24,6 +24,8 @@ enum class Driver : std::uint8_t { af_xdp, af_packet, tap, pci, vdev };
 enum class Hugepages : std::uint8_t { automatic, on, off };
 enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre, l3dsr, local };
 enum class Balance : std::uint8_t { maglev };
+enum class ProxyProtocol : std::uint8_t { off, v2 };
+enum class SynCookies : std::uint8_t { off, automatic, always };
 enum class ProbeType : std::uint8_t { none, tcp, http };
 
 // The operator's spelling of each enumerator, in order of declaration. One list serves parsing,
@@ -46,6 +48,14 @@ struct Spelling<Forward> {
 template <>
 struct Spelling<Balance> {
   static constexpr std::string_view names[] = {"maglev"};
+};
+template <>
+struct Spelling<ProxyProtocol> {
+  static constexpr std::string_view names[] = {"off", "v2"};
+};
+template <>
+struct Spelling<SynCookies> {
+  static constexpr std::string_view names[] = {"off", "auto", "always"};
 };
 template <>
 struct Spelling<ProbeType> {
@@ -186,8 +196,10 @@ struct ServiceConfig {
   Protocol protocol = Protocol::tcp;
   Forward forward = Forward::ipip;
   Balance balance = Balance::maglev;
-  std::uint32_t slots = 65'537;                  // size of the Maglev table, a prime
-  std::vector<Address> source_pool;              // nat: our addresses that servers see
+  std::uint32_t slots = 65'537;                       // size of the Maglev table, a prime
+  std::vector<Address> source_pool;                   // nat: our addresses that servers see
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;  // nat and TCP: tells servers the client
+  SynCookies syn_cookies = SynCookies::off;           // nat and TCP: no state for half-open flows
   std::uint8_t gue_variant = 1;                  // gue: 1 no header after UDP, 0 one of four bytes
   Port gue_port = gue_port_default;              // gue: the servers' port
   TunnelSource tunnel_source;                    // tunnels: the outer source address
@@ -212,6 +224,8 @@ struct ServiceConfig {
     visit("balance", self.balance);
     visit("slots", self.slots);
     visit("source_pool", self.source_pool);
+    visit("proxy_protocol", self.proxy_protocol);
+    visit("syn_cookies", self.syn_cookies);
     visit("gue_variant", self.gue_variant);
     visit("gue_port", self.gue_port);
     visit("tunnel_source", self.tunnel_source);

@@ -80,6 +80,17 @@ void describe_sizes(Explanation& out, const Config& config, const Service& servi
                           " where it is larger (mss_clamp)");
 }
 
+// What is done to the TCP of a translated service.
+void describe_nat_tcp(Explanation& out, const Service& service) {
+  if (service.proxy_protocol == ProxyProtocol::v2)
+    out.reasons.push_back("a PROXY protocol header (v2) tells the server client and VIP");
+  if (service.syn_cookies != SynCookies::off && !out.known_flow)
+    out.reasons.push_back(
+        std::string("a SYN is answered by a SYN cookie") +
+        (service.syn_cookies == SynCookies::always ? "" : " while many sessions are half-open") +
+        "; the server gets one once the client has proved its address");
+}
+
 void describe_sending(Explanation& out, const Snapshot& snapshot, const Service& service,
                       const Backend& backend, std::uint64_t hash) {
   if (!backend.path) {
@@ -105,6 +116,7 @@ void describe_sending(Explanation& out, const Snapshot& snapshot, const Service&
               .text() +
           ", source one of the pool" +
           (service.sending == Sending::nat64 ? ", IPv6 becomes IPv4" : "");
+      describe_nat_tcp(out, service);
       break;
     case Forward::l3dsr:
       out.encapsulation = "none; destination becomes " + backend.address.text() + ", DSCP " +

@@ -106,6 +106,8 @@ struct Service {
   Forward forward = Forward::ipip;
   Sending sending = Sending::plain_ipip;
   Protocol protocol = Protocol::tcp;
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;
+  SynCookies syn_cookies = SynCookies::off;
   std::uint32_t idle_timeout_seconds = 900;
   std::shared_ptr<const SlotTable>
       slots;  // of BackendIds, never null; empty when there is no backend to choose

@@ -9,6 +9,7 @@
 #include "core/config/config_scope.h"
 #include "core/config/snapshot.h"
 #include "core/config/validate_forward.h"
+#include "core/config/validate_nat_tcp.h"
 #include "core/config/validate_quic.h"
 #include "core/config/validate_tunnel.h"
 
@@ -227,6 +228,7 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
   scope.spelling("protocol", service.protocol);
   check_listeners(scope, service, claims);
   check_nat(scope, service);
+  check_nat_tcp(scope, service);
   check_tunnel(scope, service);
   check_quic(scope, service);
   check_forward(scope, service);

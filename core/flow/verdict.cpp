@@ -105,6 +105,20 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_nat64_untranslatable:
       return {"drop_nat64_untranslatable",
               "its headers have no form in the other version of IP (RFC 7915)"};
+    case Verdict::sent_proxy_header:
+      return {"sent_proxy_header", "sent to a backend with a PROXY protocol header in front"};
+    case Verdict::replied_syn_cookie:
+      return {"replied_syn_cookie", "a SYN, answered by a SYN cookie: nothing was remembered"};
+    case Verdict::sent_syn_proxy:
+      return {"sent_syn_proxy",
+              "a client proved its address by a SYN cookie; a SYN went on to a backend for it"};
+    case Verdict::drop_syn_cookie_invalid:
+      return {"drop_syn_cookie_invalid",
+              "of no flow we know and without a valid SYN cookie; a flood, or a very late client"};
+    case Verdict::drop_nat_cannot_adjust:
+      return {"drop_nat_cannot_adjust",
+              "a TCP segment of a translated flow that cannot be what comes next, or a fragment "
+              "where a PROXY protocol header is due"};
     case Verdict::count_:
       break;
   }

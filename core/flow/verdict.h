@@ -59,6 +59,11 @@ enum class Verdict : std::uint8_t {
   sent_nat64,
   sent_nat64_return,
   drop_nat64_untranslatable,
+  sent_proxy_header,   // to a backend, with the PROXY protocol header that was due
+  replied_syn_cookie,  // to the client
+  sent_syn_proxy,      // the SYN to a backend that a client's valid cookie is turned into
+  drop_syn_cookie_invalid,
+  drop_nat_cannot_adjust,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

@@ -57,6 +57,9 @@ enum class Exit : std::uint8_t { transmit, kernel, worker, hold, drop };
     case Verdict::replied_too_big:
     case Verdict::sent_icmp_error:
     case Verdict::sent_icmp_error_return:
+    case Verdict::sent_proxy_header:
+    case Verdict::replied_syn_cookie:
+    case Verdict::sent_syn_proxy:
       return Exit::transmit;
     case Verdict::passed_to_kernel:
     case Verdict::sent_local:

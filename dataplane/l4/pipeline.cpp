@@ -60,9 +60,11 @@ inline void limit_mss(const Packet& packet, const Backend& backend) {
 // here.
 [[gnu::always_inline]] inline void forward(const Snapshot& snapshot, Packet& packet,
                                            const Choice& choice, const Packet& flow,
+                                           Adjustments& adjustments,
                                            std::uint16_t& next_identification) {
   const Backend& backend = *choice.backend;
-  switch (snapshot.services[backend.service].sending) {
+  const Service& service = snapshot.services[backend.service];
+  switch (service.sending) {
     case Sending::plain_ipip:
       send_plain_ipip(packet, backend);
       break;
@@ -70,7 +72,10 @@ inline void limit_mss(const Packet& packet, const Backend& backend) {
       send_l2dsr(packet, backend);
       break;
     case Sending::nat:
-      send_nat(packet, backend, snapshot, *choice.session);
+      if (Adjustments::concern(service, *choice.session)) [[unlikely]]
+        adjustments.send_to_server(packet, backend, snapshot, *choice.session);
+      else
+        send_nat(packet, backend, snapshot, *choice.session);
       break;
     case Sending::l3dsr:
       send_l3dsr(packet, backend);
@@ -90,8 +95,10 @@ inline void limit_mss(const Packet& packet, const Backend& backend) {
 Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
                    WorkerCounters& counters, Options options)
     : options_(std::move(options)),
-      tracker_(memory, steering, options_.worker, counters),
+      syn_gate_(options_.cookie_key),
+      tracker_(memory, steering, syn_gate_, options_.worker, counters),
       fragments_(memory.header->seed, counters),
+      adjustments_(memory),
       counters_(counters),
       icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10),
       // Apart from other workers', for they share the source-pool addresses.
@@ -100,6 +107,7 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
 void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time) {
   tracker_.set_now(tick_of(time.now_ns));
   fragments_.set_now(time.now_ns);
+  syn_gate_.set_now(time.now_ns);
   for (Packet& packet : burst) look(snapshot, packet);
   for (Packet& packet : burst) send(snapshot, packet, time.now_ns);
   ++counters_.bursts;
@@ -176,11 +184,14 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   traffic.bytes += length_bytes;
 
   const Choice choice = tracker_.choose(snapshot, packet);
-  if (choice.backend == nullptr) {
+  if (choice.verdict != Verdict::none) {
     packet.verdict = choice.verdict;
+    if (choice.verdict == Verdict::replied_syn_cookie) syn_gate_.reply(packet, *choice.backend);
     return;
   }
   const Backend& backend = *choice.backend;
+  if (choice.is_by_cookie) [[unlikely]]
+    adjustments_.splice(packet, snapshot, *choice.session, syn_gate_.read(packet).value());
   BackendCounter& counter = counters_.backends[static_cast<std::size_t>(backend.target.backend())];
   ++counter.packets;
   counter.bytes += length_bytes;
@@ -190,7 +201,7 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
     reply_too_big(packet, backend.inner_mtu_bytes, icmp_errors_, now_ns);
   } else {
     limit_mss(packet, backend);
-    forward(snapshot, packet, choice, packet, next_identification_);
+    forward(snapshot, packet, choice, packet, adjustments_, next_identification_);
   }
 }
 
@@ -213,6 +224,10 @@ void Pipeline::send_return(const Snapshot& snapshot, Packet& packet, std::uint64
   if ((packet.parsed.tcp_flags & wire::TcpHeader::syn) != 0) [[unlikely]]
     if (const Backend* backend = snapshot.owner(Target{session->target}))
       limit_mss(packet, *backend);
+  if (session->is_adjusted != 0) [[unlikely]] {
+    adjustments_.send_to_client(packet, snapshot, *session);
+    return;
+  }
   if (!is_nat64_return(packet, *session)) {
     send_nat_return(packet, snapshot, *session);
     return;
@@ -256,9 +271,10 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
                                 .link_mtu_bytes = link_mtu_bytes(choice.session->in_port),
                                 .identification = next_identification_++});
   } else if (choice.session != nullptr) {
+    adjustments_.restore_quoted_server(packet, quoted, *choice.session);
     send_error_to_server(packet, quoted, backend, snapshot, *choice.session);
   } else {
-    forward(snapshot, packet, choice, flow, next_identification_);
+    forward(snapshot, packet, choice, flow, adjustments_, next_identification_);
     if (exit_of(packet.verdict) == Exit::transmit) packet.verdict = Verdict::sent_icmp_error;
   }
 }
@@ -272,16 +288,18 @@ void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   answer.source_index = packet.source_index;
   tracker_.prefetch(answer);
   const NatSession* session = tracker_.look_up_return(answer);
-  if (session == nullptr)
+  if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(answer));
-  else if (!is_served(snapshot, *session))
+  } else if (!is_served(snapshot, *session)) {
     return;
-  else if (is_nat64_return(packet, *session))
+  } else if (is_nat64_return(packet, *session)) {
     send_nat64_error_to_client(
         packet, quoted, snapshot,
         {.session = *session, .link_mtu_bytes = link_mtu_bytes(session->in_port)});
-  else
+  } else {
+    adjustments_.restore_quoted_client(packet, quoted, *session);
     send_error_to_client(packet, quoted, snapshot, *session);
+  }
 }
 
 // Once at most: the owner has nobody to give it to.

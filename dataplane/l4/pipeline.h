@@ -8,10 +8,12 @@
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
 #include "core/limit/token_bucket.h"
+#include "dataplane/l4/adjust.h"
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/fragments.h"
 #include "dataplane/l4/packet.h"
 #include "dataplane/l4/steering.h"
+#include "dataplane/l4/syn_gate.h"
 #include "dataplane/l4/track.h"
 
 namespace sluice::dataplane {
@@ -35,6 +37,7 @@ class Pipeline {
     std::vector<MacAddress> port_macs;
     // By PortIndex: the largest IP packet of the link; of a port that is not listed, 1,500.
     std::vector<std::uint16_t> port_mtus_bytes{};
+    SipHashKey cookie_key{};  // of SYN cookies: random, or anyone can make them
   };
   Pipeline(const FlowMemory& memory, const ReturnSteering& steering, WorkerCounters& counters,
            Options options);
@@ -71,8 +74,10 @@ class Pipeline {
   [[nodiscard]] std::uint16_t link_mtu_bytes(PortIndex port) const;
 
   Options options_;
+  SynGate syn_gate_;
   Tracker tracker_;
   Fragments fragments_;
+  Adjustments adjustments_;
   WorkerCounters& counters_;
   TokenBucket icmp_errors_;
   std::uint16_t next_identification_;  // of IPv4 packets made from IPv6 ones

@@ -88,11 +88,13 @@ Bytes build_payload(const FrameSpec& spec) {
     put16(out, spec.destination_port);
   }
   if (spec.payload == Payload::tcp) {
-    put32(out, 0x01020304);
-    put32(out, 0x05060708);
-    put16(out, 0x5000U | spec.tcp_flags);
-    put16(out, 0xfaf0);
+    put32(out, spec.tcp_sequence);
+    put32(out, spec.tcp_acknowledgement);
+    const auto words = static_cast<unsigned>(5 + spec.tcp_options.size() / 4);
+    put16(out, words << 12 | spec.tcp_flags);
+    put16(out, spec.tcp_window);
     put32(out, 0);
+    put(out, spec.tcp_options);
   } else if (spec.payload == Payload::udp) {
     put16(out, 8U + static_cast<unsigned>(data.size()));
     put16(out, 0);
