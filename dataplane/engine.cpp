@@ -164,7 +164,12 @@ std::expected<void, Error> Engine::make_worker(const Config& config, const std::
   auto& counters = *reinterpret_cast<WorkerCounters*>(counters_file_->memory().data() +
                                                       worker_counters_offset(number));
   Pipeline::Options options{
-      .worker = number, .workers = static_cast<std::uint16_t>(cores_.size()), .port_macs = {}};
+      .worker = number,
+      .workers = static_cast<std::uint16_t>(cores_.size()),
+      .port_macs = {},
+      .all_counters = {reinterpret_cast<WorkerCounters*>(counters_file_->memory().data() +
+                                                         worker_counters_offset(0)),
+                       cores_.size()}};
   for (const PortPair& pair : ports_) options.port_macs.push_back(pair.port.mac());
   pipelines_.emplace_back(memory, *return_steering_, counters, std::move(options));
   workers_.emplace_back(Worker::Parts{.number = number,

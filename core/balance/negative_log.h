@@ -37,6 +37,14 @@ inline constexpr auto logarithms = make_logarithms();
 }
 inline constexpr auto reciprocals = make_reciprocals();
 
+/// 1 / n for n from 2 to 9, in units of 2^-64: divisions would take most of the time.
+[[nodiscard]] consteval std::array<std::uint64_t, 10> make_inverses() {
+  std::array<std::uint64_t, 10> out{};
+  for (std::size_t n = 2; n < out.size(); ++n) out[n] = ~std::uint64_t{0} / n;
+  return out;
+}
+inline constexpr auto inverses = make_inverses();
+
 [[nodiscard]] constexpr std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(static_cast<Wide>(a) * b >> 64);
 }
@@ -57,9 +65,8 @@ inline constexpr auto reciprocals = make_reciprocals();
   const auto near_one = static_cast<std::uint64_t>(
       static_cast<detail::Wide>(upper) * detail::reciprocals[step] >> 63);
   const std::uint64_t x = 0 - near_one;  // 1 minus it, in units of 2^-64
-  std::uint64_t sum = ~std::uint64_t{0} / 9;
-  for (std::uint64_t divisor = 8; divisor >= 2; --divisor)
-    sum = ~std::uint64_t{0} / divisor + detail::multiply_high(sum, x);
+  std::uint64_t sum = detail::inverses[9];
+  for (std::size_t n = 8; n >= 2; --n) sum = detail::inverses[n] + detail::multiply_high(sum, x);
   const std::uint64_t series = x + detail::multiply_high(detail::multiply_high(sum, x), x);
   return halvings * detail::logarithms[0] + detail::logarithms[step + 1] + (series >> 6);
 }

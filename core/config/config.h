@@ -21,7 +21,13 @@ namespace sluice {
 enum class Driver : std::uint8_t { af_xdp, af_packet, tap, pci, vdev };
 enum class Hugepages : std::uint8_t { automatic, on, off };
 enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre };
-enum class Balance : std::uint8_t { maglev };
+enum class Balance : std::uint8_t {
+  maglev,
+  rendezvous,
+  weighted_round_robin,
+  weighted_least_connection,
+};
+enum class HashOf : std::uint8_t { flow, source };
 enum class ProbeType : std::uint8_t { none, tcp, http };
 
 // The operator's spelling of each enumerator, in order of declaration. One list serves parsing,
@@ -42,7 +48,12 @@ struct Spelling<Forward> {
 };
 template <>
 struct Spelling<Balance> {
-  static constexpr std::string_view names[] = {"maglev"};
+  static constexpr std::string_view names[] = {"maglev", "rendezvous", "weighted_round_robin",
+                                               "weighted_least_connection"};
+};
+template <>
+struct Spelling<HashOf> {
+  static constexpr std::string_view names[] = {"5tuple", "source"};
 };
 template <>
 struct Spelling<ProbeType> {
@@ -155,13 +166,29 @@ struct HealthConfig {
   friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
 };
 
+/// A client stays on its backend, over many flows. No affinity without a timeout.
+struct AffinityConfig {
+  std::chrono::milliseconds timeout{0};  // after the client's last new flow; 0: none, 1 s to 8 h
+  std::uint8_t netmask4 = 32;            // bits of an IPv4 client's address that count, 1 to 32
+  std::uint8_t netmask6 = 128;           // and of an IPv6 client's, 1 to 128
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("timeout", self.timeout);
+    visit("netmask4", self.netmask4);
+    visit("netmask6", self.netmask6);
+  }
+  friend bool operator==(const AffinityConfig&, const AffinityConfig&) = default;
+};
+
 struct BackendConfig {
   std::string
       name;  // unique within its service; with the service's name it is the backend's identity
   Address address;
-  Port port;                 // nat only; 0: the service's port
-  std::uint16_t weight = 1;  // 0 to 1,000; 0 takes no new flow
-  bool drain = false;        // keeps its flows, takes no new one
+  Port port;                          // nat only; 0: the service's port
+  std::uint16_t weight = 1;           // 0 to 1,000; 0 takes no new flow
+  bool drain = false;                 // keeps its flows, takes no new one
+  std::uint32_t max_connections = 0;  // flows at a time over all workers; 0: no limit
 
   template <typename Self, typename Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -170,9 +197,15 @@ struct BackendConfig {
     visit("port", self.port);
     visit("weight", self.weight);
     visit("drain", self.drain);
+    visit("max_connections", self.max_connections);
   }
   friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
 };
+
+/// The size of a slot table where the operator gives none.
+[[nodiscard]] constexpr std::uint32_t default_slots(Balance balance) {
+  return balance == Balance::rendezvous ? 1U << 20 : 65'537;
+}
 
 struct ServiceConfig {
   std::string name;
@@ -181,7 +214,10 @@ struct ServiceConfig {
   Protocol protocol = Protocol::tcp;
   Forward forward = Forward::ipip;
   Balance balance = Balance::maglev;
-  std::uint32_t slots = 65'537;                  // size of the Maglev table, a prime
+  std::uint32_t slots = default_slots(Balance::maglev);  // a prime; rendezvous: a power of two
+  HashOf hash = HashOf::flow;                            // what the slot is chosen by
+  AffinityConfig affinity;
+  bool one_packet = false;                       // udp: each datagram is picked anew
   std::vector<Address> source_pool;              // nat: our addresses that servers see
   std::uint8_t gue_variant = 1;                  // gue: 1 no header after UDP, 0 one of four bytes
   Port gue_port = gue_port_default;              // gue: the servers' port
@@ -201,6 +237,9 @@ struct ServiceConfig {
     visit("forward", self.forward);
     visit("balance", self.balance);
     visit("slots", self.slots);
+    visit("hash", self.hash);
+    visit("affinity", self.affinity);
+    visit("one_packet", self.one_packet);
     visit("source_pool", self.source_pool);
     visit("gue_variant", self.gue_variant);
     visit("gue_port", self.gue_port);

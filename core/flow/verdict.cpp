@@ -89,6 +89,10 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_fragment_unknown:
       return {"drop_fragment_unknown",
               "a later fragment, but its first one has not been seen by this worker of late"};
+    case Verdict::drop_backends_full:
+      return {"drop_backends_full",
+              "every backend has as many flows as its max_connections allows: raise it, or add "
+              "backends"};
     case Verdict::count_:
       break;
   }

@@ -51,6 +51,8 @@ enum class Verdict : std::uint8_t {
   sent_gre,
   // Since version 3.
   drop_fragment_unknown,
+  // Since version 4.
+  drop_backends_full,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "dataplane/l4/classify.h"
+#include "dataplane/l4/slots.h"
 #include "dataplane/l4/transmit.h"
 
 namespace sluice::dataplane {
@@ -68,13 +69,14 @@ Packet sent_back(const ParsedPacket& quoted) {
 Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
                    WorkerCounters& counters, Options options)
     : options_(std::move(options)),
-      tracker_(memory, steering, options_.worker, counters),
+      tracker_(memory, steering, options_.worker, counters,
+               options_.all_counters.empty() ? std::span(&counters, 1) : options_.all_counters),
       fragments_(memory.header->seed, counters),
       counters_(counters),
       icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10) {}
 
 void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time) {
-  tracker_.set_now(tick_of(time.now_ns));
+  tracker_.set_now(tick_of(time.now_ns), time.now_ns);
   fragments_.set_now(time.now_ns);
   for (Packet& packet : burst) look(snapshot, packet);
   for (Packet& packet : burst) send(snapshot, packet, time.now_ns);
@@ -232,7 +234,7 @@ void Pipeline::count_verdicts(std::span<const Packet> burst) {
 void Pipeline::age(const Snapshot& snapshot, BurstTime time) {
   if (age_ns_ == 0) age_ns_ = time.now_ns;
   if (time.now_ns < age_ns_ + age_step_ns) return;
-  tracker_.set_now(tick_of(time.now_ns));
+  tracker_.set_now(tick_of(time.now_ns), time.now_ns);
   const std::uint64_t elapsed_ns = std::min(time.now_ns - age_ns_, age_round_ns);
   age_ns_ = time.now_ns;
   const std::size_t due = tracker_.bucket_count() * elapsed_ns / age_round_ns + 1;

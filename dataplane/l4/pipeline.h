@@ -33,6 +33,8 @@ class Pipeline {
     // By PortIndex: frames to another unicast address are not ours, they only passed by (a bridge
     // floods); all zero: take every frame.
     std::vector<MacAddress> port_macs;
+    // Every worker's, this one's among them; empty: this one's alone.
+    std::span<WorkerCounters> all_counters{};
   };
   Pipeline(const FlowMemory& memory, const ReturnSteering& steering, WorkerCounters& counters,
            Options options);
