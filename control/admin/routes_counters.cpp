@@ -39,7 +39,8 @@ Json backends_of(const ApiContext& context) {
                    {"backend", backend.name},
                    {"packets", counter.packets},
                    {"bytes", counter.bytes},
-                   {"flows_begun", counter.flows}});
+                   {"flows_begun", counter.flows},
+                   {"flows_active", counter.active}});
   }
   return out;
 }
@@ -66,6 +67,8 @@ constexpr FlowCounter flow_counters[] = {
      "flows forwarded without being remembered; raise flows_max"},
     {"flows_repicked", &WorkerCounters::flows_repicked,
      "flows moved because their backend was down or gone"},
+    {"affinity_full", &WorkerCounters::affinity_full,
+     "clients whose backend was not remembered, for want of room; raise flows_max"},
     {"fragments_evicted", &WorkerCounters::fragments_evicted,
      "first fragments that were forgotten early, for want of room"},
     {"quic_by_connection_id", &WorkerCounters::quic_by_connection_id,

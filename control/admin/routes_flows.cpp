@@ -132,6 +132,16 @@ std::string why_passed_over(const FoundFlow& flow, const Service& service) {
   return "";
 }
 
+// By BackendId; empty when the data plane's counters cannot be read.
+std::vector<std::uint64_t> active_flows(const DataplaneView& data_plane, const Snapshot& snapshot) {
+  if (data_plane.counters() == nullptr) return {};
+  std::vector<std::uint64_t> out;
+  for (const Backend& backend : snapshot.backends)
+    out.push_back(backend.in_use ? data_plane.backend({backend.service_name, backend.name}).active
+                                 : 0);
+  return out;
+}
+
 std::expected<FiveTuple, Error> read_tuple(const Request& request) {
   const std::string* protocol_text = query_value(request, "protocol");
   const std::string* source_text = query_value(request, "source");
@@ -210,7 +220,8 @@ Response get_explain(const Request& request, const ApiContext& context) {
   if (flow && passed_over.empty())
     entry = our_target(context.data_plane, snapshot, flow->record.target);
 
-  Explanation explanation = explain(snapshot, *tuple, entry, quic);
+  Explanation explanation =
+      explain(snapshot, *tuple, entry, active_flows(context.data_plane, snapshot), quic);
   if (!passed_over.empty())
     std::ranges::replace(explanation.reasons, std::string(unknown_flow_reason), passed_over);
   Json reasons = explanation.reasons;

@@ -82,7 +82,16 @@ void read_backend(TableReader& table, BackendConfig& out) {
   table.one("port", out.port, number<std::uint16_t>(port_numbers));
   table.one("weight", out.weight, number<std::uint16_t>({0, 1'000}));
   table.one("drain", out.drain, to_flag);
+  table.one("max_connections", out.max_connections, number<std::uint32_t>({0, 1'000'000'000}));
   table.many("quic_server_id", out.quic_server_ids, to_quic_server_id);
+  table.finish();
+}
+
+void read_affinity(TableReader& table, AffinityConfig& out) {
+  table.require("timeout", "timeout = \"10m\"");
+  table.one("timeout", out.timeout, duration("10m"));
+  table.one("netmask4", out.netmask4, number<std::uint8_t>({1, 32}));
+  table.one("netmask6", out.netmask6, number<std::uint8_t>({1, 128}));
   table.finish();
 }
 
@@ -110,7 +119,12 @@ void read_service(TableReader& table, ServiceConfig& out) {
   table.one("protocol", out.protocol, to_enum<Protocol>);
   table.one("forward", out.forward, to_enum<Forward>);
   table.one("balance", out.balance, to_enum<Balance>);
+  out.slots = default_slots(out.balance);
   table.one("slots", out.slots, number<std::uint32_t>({251, 16'777'259}));
+  table.one("hash", out.hash, to_enum<HashOf>);
+  if (auto affinity = table.table("affinity", "affinity = { timeout = \"10m\" }"))
+    read_affinity(*affinity, out.affinity);
+  table.one("one_packet", out.one_packet, to_flag);
   table.many("source_pool", out.source_pool, to_address);
   table.one("proxy_protocol", out.proxy_protocol, to_enum<ProxyProtocol>);
   table.one("syn_cookies", out.syn_cookies, to_enum<SynCookies>);

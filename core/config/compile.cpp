@@ -45,6 +45,7 @@ Backend make_backend(const ServiceConfig& service, const BackendConfig& config,
   if (service.forward == Forward::nat && config.port.value() == 0 && service.ports.size() == 1)
     out.port = service.ports.front();
   out.weight = config.weight;
+  out.max_connections = config.max_connections;
   out.drained = config.drain;
   out.in_use = true;
   if (service.health.type == ProbeType::none) {

@@ -23,7 +23,13 @@ namespace sluice {
 enum class Driver : std::uint8_t { af_xdp, af_packet, tap, pci, vdev };
 enum class Hugepages : std::uint8_t { automatic, on, off };
 enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre, l3dsr, local };
-enum class Balance : std::uint8_t { maglev };
+enum class Balance : std::uint8_t {
+  maglev,
+  rendezvous,
+  weighted_round_robin,
+  weighted_least_connection,
+};
+enum class HashOf : std::uint8_t { flow, source };
 enum class ProxyProtocol : std::uint8_t { off, v2 };
 enum class SynCookies : std::uint8_t { off, automatic, always };
 enum class ProbeType : std::uint8_t { none, tcp, http };
@@ -47,7 +53,12 @@ struct Spelling<Forward> {
 };
 template <>
 struct Spelling<Balance> {
-  static constexpr std::string_view names[] = {"maglev"};
+  static constexpr std::string_view names[] = {"maglev", "rendezvous", "weighted_round_robin",
+                                               "weighted_least_connection"};
+};
+template <>
+struct Spelling<HashOf> {
+  static constexpr std::string_view names[] = {"5tuple", "source"};
 };
 template <>
 struct Spelling<ProxyProtocol> {
@@ -168,6 +179,21 @@ struct HealthConfig {
   friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
 };
 
+/// A client stays on its backend, over many flows. No affinity without a timeout.
+struct AffinityConfig {
+  std::chrono::milliseconds timeout{0};  // after the client's last new flow; 0: none, 1 s to 8 h
+  std::uint8_t netmask4 = 32;            // bits of an IPv4 client's address that count, 1 to 32
+  std::uint8_t netmask6 = 128;           // and of an IPv6 client's, 1 to 128
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("timeout", self.timeout);
+    visit("netmask4", self.netmask4);
+    visit("netmask6", self.netmask6);
+  }
+  friend bool operator==(const AffinityConfig&, const AffinityConfig&) = default;
+};
+
 struct BackendConfig {
   std::string
       name;  // unique within its service; with the service's name it is the backend's identity
@@ -175,6 +201,7 @@ struct BackendConfig {
   Port port;                                  // nat only; 0: the service's port
   std::uint16_t weight = 1;                   // 0 to 1,000; 0 takes no new flow
   bool drain = false;                         // keeps its flows, takes no new one
+  std::uint32_t max_connections = 0;          // flows at a time over all workers; 0: no limit
   std::vector<QuicServerId> quic_server_ids;  // with quic_lb: one for each server_id_length
 
   template <typename Self, typename Visitor>
@@ -184,10 +211,16 @@ struct BackendConfig {
     visit("port", self.port);
     visit("weight", self.weight);
     visit("drain", self.drain);
+    visit("max_connections", self.max_connections);
     visit("quic_server_id", self.quic_server_ids);
   }
   friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
 };
+
+/// The size of a slot table where the operator gives none.
+[[nodiscard]] constexpr std::uint32_t default_slots(Balance balance) {
+  return balance == Balance::rendezvous ? 1U << 20 : 65'537;
+}
 
 struct ServiceConfig {
   std::string name;
@@ -196,7 +229,10 @@ struct ServiceConfig {
   Protocol protocol = Protocol::tcp;
   Forward forward = Forward::ipip;
   Balance balance = Balance::maglev;
-  std::uint32_t slots = 65'537;                       // size of the Maglev table, a prime
+  std::uint32_t slots = default_slots(Balance::maglev);  // a prime; rendezvous: a power of two
+  HashOf hash = HashOf::flow;                            // what the slot is chosen by
+  AffinityConfig affinity;
+  bool one_packet = false;                            // udp: each datagram is picked anew
   std::vector<Address> source_pool;                   // nat: our addresses that servers see
   ProxyProtocol proxy_protocol = ProxyProtocol::off;  // nat and TCP: tells servers the client
   SynCookies syn_cookies = SynCookies::off;           // nat and TCP: no state for half-open flows
@@ -223,6 +259,9 @@ struct ServiceConfig {
     visit("forward", self.forward);
     visit("balance", self.balance);
     visit("slots", self.slots);
+    visit("hash", self.hash);
+    visit("affinity", self.affinity);
+    visit("one_packet", self.one_packet);
     visit("source_pool", self.source_pool);
     visit("proxy_protocol", self.proxy_protocol);
     visit("syn_cookies", self.syn_cookies);

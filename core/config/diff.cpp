@@ -100,8 +100,10 @@ bool compare(Plan& plan, const T* before, const T* after, const std::string& sub
   if (before != nullptr && after != nullptr) {
     std::vector<std::string> differences;
     list_differences(*before, *after, "", differences);
-    if constexpr (std::is_same_v<T, ServiceConfig>)
+    if constexpr (std::is_same_v<T, ServiceConfig>) {
+      list_differences(before->affinity, after->affinity, "affinity.", differences);
       list_differences(before->health, after->health, "health.", differences);
+    }
     if (!differences.empty())
       plan.changes.push_back({Change::Kind::changed, subject, joined(differences), needs_restart});
     return true;

@@ -2,16 +2,11 @@
 
 #include <algorithm>
 
+#include "core/config/explain_choice.h"
 #include "core/config/explain_quic.h"
 
 namespace sluice {
 namespace {
-
-std::string state_text(const Backend& backend) {
-  std::string out(spell(backend.health));
-  if (backend.drained) out += ", drained";
-  return out;
-}
 
 // Whether the flow table's entry decides; says why not otherwise.
 const Backend* known_backend(const Snapshot& snapshot, const Listener& listener, Target entry,
@@ -22,7 +17,10 @@ const Backend* known_backend(const Snapshot& snapshot, const Listener& listener,
     return nullptr;
   }
   if (!backend->keeps_flows) {
-    reasons.push_back("the flow table has " + backend->name + ", which is down: picked anew");
+    const bool is_down = backend->health == TargetState::down;
+    reasons.push_back("the flow table has " + backend->name +
+                      (is_down ? ", which is down: picked anew"
+                               : ", but one_packet remembers no flow: picked anew"));
     return nullptr;
   }
   reasons.push_back("the flow table knows this flow: it stays on " + backend->name);
@@ -30,20 +28,13 @@ const Backend* known_backend(const Snapshot& snapshot, const Listener& listener,
 }
 
 const Backend* picked_backend(const Snapshot& snapshot, const Service& service, std::uint64_t hash,
-                              Explanation& out) {
+                              std::span<const std::uint64_t> active_flows, Explanation& out) {
   if (service.slots->empty()) {
     out.reasons.push_back("no backend of " + service.name +
                           " takes new flows: dropped (drop_no_backend)");
     return nullptr;
   }
-  out.slot_count = service.slots->size();
-  out.slot = service.slots->slot_of(hash);
-  const Backend& backend = snapshot.backend(BackendId{service.slots->owner(out.slot)});
-  out.reasons.push_back("slot " + std::to_string(out.slot) + " of " +
-                        std::to_string(out.slot_count) + " belongs to " + backend.name + " (" +
-                        state_text(backend) + ")");
-  if (service.panic) out.reasons.push_back("panic rule: every backend is down, so all are used");
-  return &backend;
+  return explain_choice({snapshot, service, hash, active_flows}, out);
 }
 
 // The headers in front of this flow's packets, from the outside in.
@@ -150,7 +141,7 @@ std::string text_without_listener(const Snapshot& snapshot, const FiveTuple& tup
 }  // namespace
 
 Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry,
-                    std::optional<QuicHeader> quic) {
+                    std::span<const std::uint64_t> active_flows, std::optional<QuicHeader> quic) {
   Explanation out;
   out.tuple = tuple;
   const auto* found =
@@ -178,7 +169,7 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
   if (backend == nullptr && entry) backend = known_backend(snapshot, listener, *entry, out.reasons);
   out.known_flow = backend != nullptr && !out.by_connection_id;
   if (backend == nullptr && !entry) out.reasons.emplace_back(unknown_flow_reason);
-  if (backend == nullptr) backend = picked_backend(snapshot, service, hash, out);
+  if (backend == nullptr) backend = picked_backend(snapshot, service, hash, active_flows, out);
   if (backend == nullptr) return out;
   out.backend = backend->target.backend();
   out.backend_name = backend->name;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/balance/slots.h"
+#include "core/config/choosing.h"
 #include "core/config/config.h"
 #include "core/config/paths.h"
 #include "core/config/quic_routes.h"
@@ -72,12 +73,14 @@ struct Backend {
   Port port;  // 0: unchanged by forwarding
   std::uint32_t service = 0;
   std::uint16_t weight = 1;
-  Target target;  // what new flow entries to it hold
+  std::uint32_t max_connections = 0;  // 0: no limit
+  Target target;                      // what new flow entries to it hold
   TargetState health = TargetState::unknown;
   bool in_use = false;  // when not, `target` is the last holder's, so that the next one gets
                         // another incarnation
   bool drained = false;
-  bool keeps_flows = false;         // flows that are on it stay: it is not down, or everything is
+  bool keeps_flows = false;         // flows that are on it stay: it is not down, or everything is;
+                                    // never with one_packet, which remembers no flows
   std::optional<Path> path;         // none: unreachable, packets to it are dropped and counted
   std::string_view no_path_reason;  // a literal, when there is no path
   PortIndex out_port = no_port;
@@ -113,6 +116,7 @@ struct Service {
       slots;  // of BackendIds, never null; empty when there is no backend to choose
   std::shared_ptr<const QuicRoutes> quic;  // null without quic_lb
   std::vector<SlotShare> shares;           // what the slots were built from
+  Choosing choosing;
   std::vector<BackendId> backends;
   std::vector<std::uint16_t> source_pool;  // nat: indexes into Snapshot::sources
   bool panic = false;                      // no backend is up or unknown: all are used

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/config/snapshot.h"
+#include "core/flow/affinity_entry.h"
 #include "core/flow/connection_table.h"
 #include "core/flow/entry.h"
 #include "core/flow/verdict.h"
@@ -64,6 +65,9 @@ struct BackendCounter {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
   std::uint64_t flows = 0;  // flows that were begun on it
+  // Flows that this worker remembers on it and that are not closing: no counter, goes up and down.
+  // Stored atomically: other workers read it to choose by.
+  std::uint64_t active = 0;
 };
 
 /// One worker's; the worker: writes, anyone: reads.
@@ -76,6 +80,7 @@ struct alignas(64) WorkerCounters {
   std::uint64_t flows_expired = 0;
   std::uint64_t flows_evicted = 0;      // half-open ones that gave way
   std::uint64_t flows_repicked = 0;     // moved because their backend was down or gone
+  std::uint64_t affinity_full = 0;      // clients that there was no room to remember
   std::uint64_t fragments_evicted = 0;  // first fragments that were forgotten before their time
   // Packets of services with quic_lb: which way they found their backend.
   std::uint64_t quic_by_connection_id = 0;
@@ -116,6 +121,7 @@ struct FlowsSegment {
   std::uint64_t returns4_offset = 0, returns4_buckets = 0;
   std::uint64_t returns6_offset = 0, returns6_buckets = 0;
   std::uint64_t sessions_offset = 0, sessions_count = 0;
+  std::uint64_t affinities_offset = 0, affinities_buckets = 0;
   std::uint64_t size_bytes = 0;  // of the whole segment
 };
 

@@ -119,6 +119,10 @@ Text text_of(Verdict verdict) {
       return {"drop_nat_cannot_adjust",
               "a TCP segment of a translated flow that cannot be what comes next, or a fragment "
               "where a PROXY protocol header is due"};
+    case Verdict::drop_backends_full:
+      return {"drop_backends_full",
+              "every backend has as many flows as its max_connections allows: raise it, or add "
+              "backends"};
     case Verdict::count_:
       break;
   }

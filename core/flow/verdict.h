@@ -64,6 +64,7 @@ enum class Verdict : std::uint8_t {
   sent_syn_proxy,      // the SYN to a backend that a client's valid cookie is turned into
   drop_syn_cookie_invalid,
   drop_nat_cannot_adjust,
+  drop_backends_full,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

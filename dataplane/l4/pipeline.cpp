@@ -8,6 +8,7 @@
 #include "core/net/wire.h"
 #include "dataplane/l4/classify.h"
 #include "dataplane/l4/nat64.h"
+#include "dataplane/l4/slots.h"
 #include "dataplane/l4/transmit.h"
 
 namespace sluice::dataplane {
@@ -96,7 +97,8 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
                    WorkerCounters& counters, Options options)
     : options_(std::move(options)),
       syn_gate_(options_.cookie_key),
-      tracker_(memory, steering, syn_gate_, options_.worker, counters),
+      tracker_(memory, steering, syn_gate_, options_.worker, counters,
+               options_.all_counters.empty() ? std::span(&counters, 1) : options_.all_counters),
       fragments_(memory.header->seed, counters),
       adjustments_(memory),
       counters_(counters),
@@ -105,7 +107,7 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
       next_identification_(static_cast<std::uint16_t>(options_.worker << 10)) {}
 
 void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time) {
-  tracker_.set_now(tick_of(time.now_ns));
+  tracker_.set_now(tick_of(time.now_ns), time.now_ns);
   fragments_.set_now(time.now_ns);
   syn_gate_.set_now(time.now_ns);
   for (Packet& packet : burst) look(snapshot, packet);
@@ -316,7 +318,7 @@ void Pipeline::count_verdicts(std::span<const Packet> burst) {
 void Pipeline::age(const Snapshot& snapshot, BurstTime time) {
   if (age_ns_ == 0) age_ns_ = time.now_ns;
   if (time.now_ns < age_ns_ + age_step_ns) return;
-  tracker_.set_now(tick_of(time.now_ns));
+  tracker_.set_now(tick_of(time.now_ns), time.now_ns);
   const std::uint64_t elapsed_ns = std::min(time.now_ns - age_ns_, age_round_ns);
   age_ns_ = time.now_ns;
   const std::size_t due = tracker_.bucket_count() * elapsed_ns / age_round_ns + 1;

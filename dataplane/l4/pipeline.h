@@ -38,6 +38,8 @@ class Pipeline {
     // By PortIndex: the largest IP packet of the link; of a port that is not listed, 1,500.
     std::vector<std::uint16_t> port_mtus_bytes{};
     SipHashKey cookie_key{};  // of SYN cookies: random, or anyone can make them
+    // Every worker's, this one's among them; empty: this one's alone.
+    std::span<WorkerCounters> all_counters{};
   };
   Pipeline(const FlowMemory& memory, const ReturnSteering& steering, WorkerCounters& counters,
            Options options);

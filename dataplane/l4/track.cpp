@@ -3,6 +3,7 @@
 #include "core/flow/idle.h"
 #include "core/net/wire.h"
 #include "dataplane/l4/quic_route.h"
+#include "dataplane/l4/slots.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -45,37 +46,28 @@ bool begins_anew(FlowState state, const Packet& packet) {
   return backend;
 }
 
-// The backend that the service's slots name for this flow, on every balancer alike; null when there
-// is none to choose.
-const Backend* slot_backend(const Snapshot& snapshot, const Packet& packet) {
-  const Listener& listener = snapshot.listeners[packet.listener];
-  const SlotTable& slots = *snapshot.services[listener.service].slots;
-  if (slots.empty()) return nullptr;
-  return &snapshot.backend(BackendId{slots.owner(slots.slot_of(hash_of_flow(snapshot, packet)))});
+const Service& service_of(const Snapshot& snapshot, const Packet& packet) {
+  return snapshot.services[snapshot.listeners[packet.listener].service];
 }
 
 }  // namespace
 
-std::uint64_t hash_of_flow(const Snapshot& snapshot, const Packet& packet) {
-  const ParsedPacket& parsed = packet.parsed;
-  const std::uint32_t ports = static_cast<std::uint32_t>(parsed.source_port.raw()) |
-                              static_cast<std::uint32_t>(parsed.destination_port.raw()) << 16;
-  return hash_flow(parsed.source, parsed.destination, ports,
-                   snapshot.listeners[packet.listener].protocol, snapshot.hash_seed);
-}
-
 Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGate& syn_gate,
-                 std::uint16_t worker, WorkerCounters& counters)
+                 std::uint16_t worker, WorkerCounters& counters,
+                 std::span<WorkerCounters> all_counters)
     : flows4_(memory.flows4, memory.header->seed),
       flows6_(memory.flows6, memory.header->seed),
       nat_(memory, steering, worker),
+      active_(counters, all_counters),
+      chooser_(memory, worker, counters, active_),
       syn_gate_(syn_gate),
       counters_(counters),
       header_(*memory.header) {}
 
-void Tracker::set_now(FlowTick now) {
+void Tracker::set_now(FlowTick now, std::uint64_t now_ns) {
   now_ = now;
   header_.now = now;
+  chooser_.set_now(now, now_ns);
 }
 
 void Tracker::prefetch(Packet& packet) const {
@@ -114,7 +106,15 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
     if (entry != nullptr) table.clear(*entry);
     return choice;
   }
-  remember(table, key, entry, packet, choice);
+  const Service& service = snapshot.services[choice.backend->service];
+  if (service.choosing.one_packet) {
+    if (entry != nullptr) table.clear(*entry);
+    return choice;
+  }
+  // No room: this flow's next packets are to get the same backend without memory.
+  if (!remember(table, key, entry, packet, choice) && !service.choosing.is_plain &&
+      choice.backend != nullptr)
+    choice.backend = slot_backend(snapshot, service, packet);
   return choice;
 }
 
@@ -129,10 +129,10 @@ Choice Tracker::look_up_in(const ConnectionTable<Entry>& table, const Snapshot& 
     const Backend* backend = keeper_of(snapshot, packet.listener, target, session != nullptr);
     if (backend != nullptr) return {backend, session, Verdict::none};
   }
-  const std::uint32_t service = snapshot.listeners[packet.listener].service;
-  if (snapshot.services[service].forward == Forward::nat)
+  const Service& service = service_of(snapshot, packet);
+  if (service.forward == Forward::nat || service.choosing.depends_on_state())
     return {.verdict = Verdict::drop_icmp_unknown_flow};
-  const Backend* backend = slot_backend(snapshot, packet);
+  const Backend* backend = slot_backend(snapshot, service, packet);
   if (backend == nullptr) return {.verdict = Verdict::drop_no_backend};
   return {.backend = backend};
 }
@@ -154,10 +154,12 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
     return {};
   }
   flow.last_seen = now_;
-  flow.state = next_state(flow.state, packet);
   if (session != nullptr) {
     session->last_seen = now_;
-    nat_.set_state(*session, next_state(session->state, packet));
+    flow.state = next_state(flow.state, packet);
+    advance(*session, packet);
+  } else {
+    flow.state = advanced(flow.state, target, packet);
   }
   return {backend, session, Verdict::none};
 }
@@ -174,11 +176,27 @@ bool Tracker::leaves(const Snapshot& snapshot, const Packet& packet, const FlowV
   return true;
 }
 
+// A flow that begins to close counts as active no more.
+FlowState Tracker::advanced(FlowState state, Target target, const Packet& packet) {
+  const FlowState next = next_state(state, packet);
+  if (next == FlowState::closing && state != FlowState::closing) [[unlikely]]
+    active_.remove(target);
+  return next;
+}
+
+void Tracker::advance(NatSession& session, const Packet& packet) {
+  nat_.set_state(session, advanced(session.state, Target{session.target}, packet));
+}
+
 Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet, const Backend* named,
                      bool was_known) {
-  const Backend* backend = named != nullptr ? named : slot_backend(snapshot, packet);
-  if (backend == nullptr) return {.verdict = Verdict::drop_no_backend};
-  const Service& service = snapshot.services[backend->service];
+  const Service& service = service_of(snapshot, packet);
+  Verdict why = Verdict::drop_no_backend;
+  const Backend* backend = named != nullptr ? named
+                           : service.choosing.is_plain
+                               ? slot_backend(snapshot, service, packet)
+                               : chooser_.choose(snapshot, service, packet, why);
+  if (backend == nullptr) return {.verdict = why};
   if (service.forward != Forward::nat) return {.backend = backend};
   bool is_by_cookie = false;
   // A flow that has lost its server goes on to another, which resets it.
@@ -191,7 +209,6 @@ Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet, const Backe
   // A packet without a session that does not open a connection would be answered by RST through a
   // session that nobody needs; after a restart the client must learn all the same, so it is
   // translated like any other.
-  Verdict why = Verdict::none;
   NatSession* session = nat_.open(snapshot, packet, *backend, why);
   if (why == Verdict::drop_nat_table_full && make_room_for_session())
     session = nat_.open(snapshot, packet, *backend, why);
@@ -207,6 +224,7 @@ bool Tracker::make_room_for_session() {
   NatSession* session = nat_.find_half_open();
   if (session == nullptr) return false;
   ++counters_.flows_evicted;
+  active_.remove(Target{session->target});
   if (session->client.is_ipv4())
     forget_flow(flows4_, *session);
   else
@@ -225,20 +243,19 @@ void Tracker::forget_flow(ConnectionTable<Entry>& table, const NatSession& sessi
 }
 
 template <typename Entry>
-void Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
+bool Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
                        const Packet& packet, Choice& choice) {
   // A reset ends a flow; there is nothing to remember, except for a session that has to be given
   // back some day.
   if (choice.session == nullptr && has_flag(packet, wire::TcpHeader::rst) &&
       packet.parsed.layer4 == Layer4::tcp) {
     if (reuse != nullptr) table.clear(*reuse);
-    return;
+    return true;
   }
   Entry* entry = reuse;
   if (entry == nullptr) {
     const auto half_open = [this](const Entry& other) {
-      return (other.flow.is_nat != 0 ? nat_.at(other.flow.value).state : other.flow.state) ==
-             FlowState::opening;
+      return state_of(other.flow) == FlowState::opening;
     };
     const auto evict = [this](Entry& other) {
       ++counters_.flows_evicted;
@@ -248,10 +265,10 @@ void Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
   }
   if (entry == nullptr) {
     ++counters_.flow_table_full;
-    if (choice.session == nullptr) return;  // stateless: the slot names the same backend next time
+    if (choice.session == nullptr) return false;
     nat_.close(*choice.session);
     choice = {.verdict = Verdict::drop_nat_table_full};
-    return;
+    return false;
   }
   entry->set_key(key);
   entry->flow.value =
@@ -261,13 +278,15 @@ void Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
   entry->flow.state = next_state(FlowState::empty, packet);
   ++counters_.flows_inserted;
   ++counters_.backends[static_cast<std::size_t>(choice.backend->target.backend())].flows;
+  if (ActiveFlows::counts(state_of(entry->flow))) active_.add(choice.backend->target);
+  return true;
 }
 
 NatSession* Tracker::session_of_return(const Packet& packet) {
   NatSession* session = nat_.find_return(packet);
   if (session == nullptr) return nullptr;
   session->last_seen = now_;
-  nat_.set_state(*session, next_state(session->state, packet));
+  advance(*session, packet);
   return session;
 }
 
@@ -286,7 +305,13 @@ bool Tracker::is_expired(const Snapshot& snapshot, std::uint16_t listener,
   return is_idle_too_long(state, idle_seconds, service.idle_timeout_seconds);
 }
 
+FlowState Tracker::state_of(const FlowValue& flow) const {
+  return flow.is_nat != 0 ? nat_.at(flow.value).state : flow.state;
+}
+
 void Tracker::release(FlowValue& flow) {
+  const Target target{flow.is_nat != 0 ? nat_.at(flow.value).target : flow.value};
+  if (ActiveFlows::counts(state_of(flow))) active_.remove(target);
   if (flow.is_nat != 0) nat_.close(nat_.at(flow.value));
   flow.is_nat = 0;
 }
@@ -300,6 +325,7 @@ void Tracker::age(const Snapshot& snapshot, std::size_t buckets) {
   };
   sweep4_ = flows4_.sweep(sweep4_, buckets, visit);
   sweep6_ = flows6_.sweep(sweep6_, buckets, visit);
+  chooser_.age(buckets, bucket_count());
 }
 
 }  // namespace sluice::dataplane

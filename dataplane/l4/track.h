@@ -2,9 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
+#include "dataplane/l4/active_flows.h"
+#include "dataplane/l4/chooser.h"
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/nat.h"
 #include "dataplane/l4/packet.h"
@@ -20,17 +23,15 @@ struct Choice {
   bool is_by_cookie = false;         // the session has just been opened by a SYN cookie
 };
 
-/// hash_flow of a packet of role flow: the same for all packets of the flow, on every balancer.
-[[nodiscard]] std::uint64_t hash_of_flow(const Snapshot& snapshot, const Packet& packet);
-
 /// Remembers which backend each flow is on. One per worker; only that worker's thread calls it.
 class Tracker {
  public:
   Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGate& syn_gate,
-          std::uint16_t worker, WorkerCounters& counters);
+          std::uint16_t worker, WorkerCounters& counters, std::span<WorkerCounters> all_counters);
+  Tracker(const Tracker&) = delete;  // its parts borrow each other
 
-  /// Seconds of the worker's clock; entries are stamped with it.
-  void set_now(FlowTick now);
+  /// The worker's clock: in seconds, with which entries are stamped, and whole.
+  void set_now(FlowTick now, std::uint64_t now_ns);
 
   /// First step, for the whole burst: hashes the key and starts fetching its bucket.
   void prefetch(Packet& packet) const;
@@ -64,13 +65,16 @@ class Tracker {
   template <typename Entry>
   [[nodiscard]] Choice look_up_in(const ConnectionTable<Entry>& table, const Snapshot& snapshot,
                                   const Packet& packet) const;
+  [[nodiscard]] FlowState advanced(FlowState state, Target target, const Packet& packet);
+  void advance(NatSession& session, const Packet& packet);
   [[nodiscard]] Choice known(const Snapshot& snapshot, const Packet& packet, FlowValue& flow);
+  // Whether there was room, or nothing to remember. Without room for a session there is no choice.
   template <typename Entry>
-  void remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
-                const Packet& packet, Choice& choice);
+  [[nodiscard]] bool remember(ConnectionTable<Entry>& table, const typename Entry::Key& key,
+                              Entry* reuse, const Packet& packet, Choice& choice);
   [[nodiscard]] bool leaves(const Snapshot& snapshot, const Packet& packet, const FlowValue& flow,
                             const Backend* named);
-  /// `named`: by a connection ID; null: the service's slots choose.
+  /// `named`: by a connection ID; null: the service's policy chooses.
   [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet, const Backend* named,
                             bool was_known);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
@@ -78,11 +82,14 @@ class Tracker {
   [[nodiscard]] bool make_room_for_session();
   template <typename Entry>
   void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
+  [[nodiscard]] FlowState state_of(const FlowValue& flow) const;
   void release(FlowValue& flow);
 
   ConnectionTable<FlowEntry4> flows4_;
   ConnectionTable<FlowEntry6> flows6_;
   NatSessions nat_;
+  ActiveFlows active_;
+  Chooser chooser_;
   SynGate& syn_gate_;
   WorkerCounters& counters_;
   FlowsSegment& header_;

@@ -163,6 +163,9 @@ void Replay::describe_flow(const Flow& flow, Fate& fate) const {
     why = explain(snapshot_, flow.tuple, std::nullopt, quic);
   fate.service = service.name;
   if (why.backend) fate.backend = snapshot_.backend(*why.backend).name;
+  // A choice that depends on what went before has been made by now, and is remembered.
+  if (const auto now = view_.find(flow.tuple, flow.listener); now && !why.known_flow)
+    if (const Backend* chosen = snapshot_.owner(now->target)) fate.backend = chosen->name;
   fate.steps.insert(fate.steps.end(), why.reasons.begin(), why.reasons.end());
 }
 

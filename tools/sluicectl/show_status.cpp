@@ -167,7 +167,8 @@ std::string show_backends(const Json& json, const ShowOptions& options) {
                {"FOR"},
                {"WEIGHT", true},
                {"SHARE", true},
-               {"FLOWS", true}});
+               {"FLOWS", true},
+               {"ACTIVE", true}});
   std::string remarks;
   bool any_override = false;
   for (const Json& backend : json.at("backends")) {
@@ -179,7 +180,8 @@ std::string show_backends(const Json& json, const ShowOptions& options) {
                {age_of(backend.at("since"), options.now)},
                {fmt::format("{}{}", number_of(backend, "weight"), overridden ? "*" : "")},
                {fmt::format("{:.1f} %", backend.at("slots_percent").get<double>())},
-               {grouped(number_of(backend, "flows_begun"))}});
+               {grouped(number_of(backend, "flows_begun"))},
+               {grouped(number_of(backend, "flows_active"))}});
     remarks += remarks_on(backend, options);
   }
   if (any_override)
