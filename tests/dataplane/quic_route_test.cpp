@@ -349,7 +349,7 @@ TEST(QuicRoute, ExplainNamesTheServerThatThePacketReaches) {
                           Protocol::udp};
     const auto entry = rig.flow(snapshot, tuple);
     const Explanation said =
-        explain(snapshot, tuple, entry ? std::optional(entry->target) : std::nullopt,
+        explain(snapshot, tuple, entry ? std::optional(entry->target) : std::nullopt, {},
                 QuicHeader{.is_long = is_long, .connection_id = id});
     const std::uint64_t before = rig.counters().quic_by_connection_id;
     const Outcome done = rig.send(snapshot, spec);

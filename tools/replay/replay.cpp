@@ -157,10 +157,10 @@ void Replay::describe_flow(const Flow& flow, Fate& fate) const {
   // Of other services it would only be mentioned.
   const Service& service = snapshot_.services[snapshot_.listeners[flow.listener].service];
   const auto quic = service.quic != nullptr ? flow.quic : std::nullopt;
-  Explanation why = explain(snapshot_, flow.tuple, entry, quic);
+  Explanation why = explain(snapshot_, flow.tuple, entry, {}, quic);
   // A service that forwards in another way than before takes its flows anew too.
   if (fate.lookup == FlowLookup::moved && why.known_flow)
-    why = explain(snapshot_, flow.tuple, std::nullopt, quic);
+    why = explain(snapshot_, flow.tuple, std::nullopt, {}, quic);
   fate.service = service.name;
   if (why.backend) fate.backend = snapshot_.backend(*why.backend).name;
   // A choice that depends on what went before has been made by now, and is remembered.
