@@ -68,6 +68,10 @@ constexpr FlowCounter flow_counters[] = {
      "flows moved because their backend was down or gone"},
     {"fragments_evicted", &WorkerCounters::fragments_evicted,
      "first fragments that were forgotten early, for want of room"},
+    {"sources_evicted", &WorkerCounters::sources_evicted,
+     "clients of services with limits that were forgotten for newer ones"},
+    {"sources_untracked", &WorkerCounters::sources_untracked,
+     "packets that no limit per source was applied to, for want of room"},
 };
 
 Json flow_table_of(const CountersView& counters) {

@@ -8,6 +8,7 @@
 #include "core/config/config.h"
 #include "core/config/config_scope.h"
 #include "core/config/snapshot.h"
+#include "core/config/validate_access.h"
 #include "core/config/validate_tunnel.h"
 
 namespace sluice {
@@ -290,6 +291,7 @@ std::vector<ConfigError> validate(const Config& config) {
     check_service(scope, config.services[i], claims);
   }
   check_whole(root, config, claims);
+  check_access(root, config);
   return errors;
 }
 

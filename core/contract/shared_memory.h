@@ -21,7 +21,7 @@
 namespace sluice {
 
 inline constexpr std::uint32_t shared_memory_magic = 0x4d534c53;  // "SLSM"
-inline constexpr std::uint32_t shared_memory_version = 3;
+inline constexpr std::uint32_t shared_memory_version = 4;
 
 /// Fixed-size text, cut off when too long, always terminated.
 template <std::size_t Capacity>
@@ -57,13 +57,34 @@ struct BackendRecord {
 
 struct TrafficCounter {
   std::uint64_t packets = 0;
-  std::uint64_t bytes = 0;  // of IP packets as they came in
+  std::uint64_t bytes = 0;    // of IP packets as they came in
+  std::uint64_t refused = 0;  // of the packets: dropped by an access list or a limit per source
 };
 
 struct BackendCounter {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
   std::uint64_t flows = 0;  // flows that were begun on it
+};
+
+/// The tables of a worker that can fill up.
+enum class TableKind : std::uint8_t {
+  flows4,
+  flows6,
+  nat_sessions,
+  nat_returns4,
+  nat_returns6,
+  fragments,
+  sources,
+  count_,
+};
+inline constexpr std::size_t table_kind_count = static_cast<std::size_t>(TableKind::count_);
+
+/// How full a table is; not a counter, it goes up and down. Stored every millisecond or so.
+struct TableGauge {
+  std::uint64_t used = 0;
+  std::uint64_t used_max = 0;  // the most that it ever was
+  std::uint64_t size = 0;      // what it is made for; 0: the worker has not run yet
 };
 
 /// One worker's; the worker: writes, anyone: reads.
@@ -77,6 +98,9 @@ struct alignas(64) WorkerCounters {
   std::uint64_t flows_evicted = 0;      // half-open ones that gave way
   std::uint64_t flows_repicked = 0;     // moved because their backend was down or gone
   std::uint64_t fragments_evicted = 0;  // first fragments that were forgotten before their time
+  std::uint64_t sources_evicted = 0;    // sources that were forgotten for newer ones
+  std::uint64_t sources_untracked = 0;  // packets that no limit was applied to: no room for theirs
+  std::array<TableGauge, table_kind_count> tables{};  // by TableKind
   alignas(64) std::array<TrafficCounter, listeners_max> listeners;
   alignas(64) std::array<BackendCounter, backends_max> backends;
 };

@@ -51,6 +51,10 @@ enum class Verdict : std::uint8_t {
   sent_gre,
   // Since version 3.
   drop_fragment_unknown,
+  // Since version 4.
+  drop_denied,
+  drop_source_packets,
+  drop_source_connections,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

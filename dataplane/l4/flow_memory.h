@@ -5,6 +5,7 @@
 #include <span>
 
 #include "core/contract/shared_memory.h"
+#include "core/limit/source_table.h"
 
 namespace sluice::dataplane {
 
@@ -17,6 +18,7 @@ struct FlowMemory {
   std::span<ConnectionTable<NatReturn4>::Bucket> returns4;
   std::span<ConnectionTable<NatReturn6>::Bucket> returns6;
   std::span<NatSession> sessions;
+  std::span<SourceTable::Bucket> sources;  // only this process looks into it
 
   /// How much memory `lay_out` needs for this many flows of each kind.
   [[nodiscard]] static std::size_t size_bytes(std::size_t flows_max);

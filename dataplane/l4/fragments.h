@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/config/snapshot.h"
@@ -22,12 +23,18 @@ class Fragments {
   /// false: they are not in this frame). Sets the role of unfragmented packets, or a final verdict.
   [[gnu::cold]] void classify(const Snapshot& snapshot, Packet& packet);
 
+  /// Counts how many first fragments are remembered, in small steps.
+  void age();
+
  private:
   // 8,192 datagrams in half a megabyte.
   static constexpr std::size_t buckets = 2'048;
+  static constexpr std::size_t buckets_counted_per_step = 64;
   FragmentTable table_;
   WorkerCounters& counters_;
   std::uint64_t now_ns_ = 0;
+  std::size_t sweep_ = 0;        // the next bucket to count
+  std::size_t used_so_far_ = 0;  // in the buckets before it
 };
 
 }  // namespace sluice::dataplane

@@ -11,6 +11,7 @@
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/fragments.h"
 #include "dataplane/l4/packet.h"
+#include "dataplane/l4/sources.h"
 #include "dataplane/l4/steering.h"
 #include "dataplane/l4/track.h"
 
@@ -50,6 +51,8 @@ class Pipeline {
  private:
   void look(const Snapshot& snapshot, Packet& packet);
   [[gnu::cold]] void look_at_fragment(const Snapshot& snapshot, Packet& packet);
+  void look_at_guarded(const Snapshot& snapshot, Packet& packet);
+  void refuse(Packet& packet, Verdict verdict);
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_return(const Snapshot& snapshot, Packet& packet);
@@ -61,6 +64,7 @@ class Pipeline {
   [[nodiscard]] bool is_for_us(const Packet& packet) const;
 
   Options options_;
+  Sources sources_;
   Tracker tracker_;
   Fragments fragments_;
   WorkerCounters& counters_;

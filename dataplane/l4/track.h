@@ -8,6 +8,7 @@
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/nat.h"
 #include "dataplane/l4/packet.h"
+#include "dataplane/l4/sources.h"
 
 namespace sluice::dataplane {
 
@@ -25,7 +26,7 @@ struct Choice {
 class Tracker {
  public:
   Tracker(const FlowMemory& memory, const ReturnSteering& steering, std::uint16_t worker,
-          WorkerCounters& counters);
+          WorkerCounters& counters, Sources& sources);
 
   /// Seconds of the worker's clock; entries are stamped with it.
   void set_now(FlowTick now);
@@ -69,15 +70,20 @@ class Tracker {
   [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
                                 const FlowValue& flow) const;
-  [[nodiscard]] bool make_room_for_session();
+  [[nodiscard]] bool give_way(NatSession* session);
   template <typename Entry>
   void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
-  void release(FlowValue& flow);
+  template <typename Entry>
+  void release(Entry& entry);
+  template <typename Entry>
+  void stop_counting(Entry& entry);
+  void show_tables();
 
   ConnectionTable<FlowEntry4> flows4_;
   ConnectionTable<FlowEntry6> flows6_;
   NatSessions nat_;
   WorkerCounters& counters_;
+  Sources& sources_;
   FlowsSegment& header_;
   FlowTick now_ = 0;
   std::size_t sweep4_ = 0;
