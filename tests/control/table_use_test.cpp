@@ -25,11 +25,11 @@ class Counters {
     gauge.size = size;
   }
   [[nodiscard]] CountersView view() const {
-    return CountersView::open({memory_.get(), size}).value();
+    return CountersView::open({memory_.get(), bytes}).value();
   }
 
  private:
-  static constexpr std::size_t size = worker_counters_offset(2);
+  static constexpr std::size_t bytes = worker_counters_offset(2);
   [[nodiscard]] CountersSegment& segment() const {
     return *reinterpret_cast<CountersSegment*>(memory_.get());
   }
@@ -37,7 +37,7 @@ class Counters {
     void operator()(std::uint8_t* memory) const { std::free(memory); }
   };
   std::unique_ptr<std::uint8_t[], Free> memory_{static_cast<std::uint8_t*>(
-      std::memset(std::aligned_alloc(64, (size + 63) / 64 * 64), 0, size))};
+      std::memset(std::aligned_alloc(64, (bytes + 63) / 64 * 64), 0, bytes))};
 };
 
 const TableUse& use_of(const std::array<TableUse, table_kind_count>& uses, TableKind kind) {
