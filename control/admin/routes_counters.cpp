@@ -77,6 +77,10 @@ constexpr FlowCounter flow_counters[] = {
      "packets of services with quic_lb whose connection ID names no server: sent by flow"},
     {"quic_flows_moved", &WorkerCounters::quic_flows_moved,
      "flows whose connection ID began to name another server"},
+    {"sources_evicted", &WorkerCounters::sources_evicted,
+     "clients of services with limits that were forgotten for newer ones"},
+    {"sources_untracked", &WorkerCounters::sources_untracked,
+     "packets that no limit per source was applied to, for want of room"},
 };
 
 Json flow_table_of(const CountersView& counters) {

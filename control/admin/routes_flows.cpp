@@ -24,6 +24,10 @@ std::string_view state_name(FlowState state) {
       return "opening";
     case FlowState::established:
       return "established";
+    case FlowState::unanswered:
+      return "unanswered";
+    case FlowState::answered:
+      return "answered";
     case FlowState::closing:
       return "closing";
   }

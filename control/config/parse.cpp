@@ -5,6 +5,7 @@
 #include "control/config/convert_quic.h"
 #include "control/config/file.h"
 #include "control/config/findings.h"
+#include "control/config/parse_access.h"
 #include "control/config/syntax.h"
 #include "control/config/table_reader.h"
 
@@ -141,6 +142,7 @@ void read_service(TableReader& table, ServiceConfig& out) {
     out.quic_lb.emplace_back();
     if (quic_lb) read_quic_lb(*quic_lb, out.quic_lb.back());
   }
+  read_guards(table, out);
   if (auto health = table.table("health", "[service.health]")) read_health(*health, out.health);
   for (auto& backend : table.tables("backend", "[[service.backend]]")) {
     out.backends.emplace_back();
@@ -163,6 +165,11 @@ Config read_config(const toml::table& root, Findings& findings) {
   for (auto& service : table.tables("service", "[[service]]")) {
     out.services.emplace_back();
     if (service) read_service(*service, out.services.back());
+  }
+  if (auto access = table.table("access", "[access]")) read_access(*access, out.access);
+  for (auto& list : table.tables("prefix_list", "[[prefix_list]]")) {
+    out.prefix_lists.emplace_back();
+    if (list) read_prefix_list(*list, out.prefix_lists.back());
   }
   // These would be of the service above them, which is the last one when they stand at the end.
   const std::string above =

@@ -8,6 +8,7 @@
 #include "core/config/connect.h"
 #include "core/config/fill_slots.h"
 #include "core/config/numbering.h"
+#include "core/config/set_guards.h"
 
 namespace sluice {
 namespace {
@@ -82,7 +83,8 @@ void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
                          .protocol = listener.protocol,
                          .used = true,
                          .is_local = is_local,
-                         .id = static_cast<std::uint16_t>(i)});
+                         .id = static_cast<std::uint16_t>(i),
+                         .guards = listener.guards});
     // All else that comes to a local service's VIP is the kernel's, as with any address of its own.
     if (is_local) continue;
     addresses[listener.vip] = {.address = listener.vip, .used = true, .is_vip = true};
@@ -125,7 +127,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     for (const Address& vip : wanted.vips)
       for (const Port port : wanted.ports)
         out.listeners[listener_numbers.claim({vip, port, wanted.protocol})] = {
-            vip, port, wanted.protocol, number, true};
+            vip, port, wanted.protocol, number, true, {}};
     for (const Address& source : wanted.source_pool)
       service.source_pool.push_back(source_numbers.claim(source));
     for (const BackendConfig& entry : wanted.backends) {
@@ -140,6 +142,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     fill_slots(service, out, wanted, previous);
     out.services.push_back(std::move(service));
   }
+  set_guards(out, config, previous);
   build_vip_table(out, source_numbers.claimed());
   return out;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/access.h"
 #include "core/config/mss_clamp.h"
 #include "core/config/tunnel.h"
 #include "core/net/address.h"
@@ -247,6 +248,15 @@ struct ServiceConfig {
       0;               // of packets to backends, if the path's is not smaller; 0: the path's
   MssClamp mss_clamp;  // of TCP's SYNs
   std::chrono::milliseconds idle_timeout{0};  // 0: 15 min for TCP, 2 min for UDP
+  std::vector<AccessItem> deny;               // clients that may not use it
+  std::vector<AccessItem> allow;              // not empty: the only ones that may
+  // What one client may do, on each worker; 0: no limit. A burst of 0 is one second's worth.
+  std::uint32_t source_packets_per_second = 0;
+  std::uint32_t source_packets_burst = 0;
+  std::uint32_t source_connections_per_second = 0;
+  std::uint32_t source_connections_burst = 0;
+  std::uint32_t source_connections = 0;  // open at once
+  std::uint8_t limit_netmask6 = 64;      // IPv6 clients with these bits in common are one
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -275,6 +285,14 @@ struct ServiceConfig {
     visit("mss_clamp", self.mss_clamp);
     visit("idle_timeout", self.idle_timeout);
     visit("quic_lb", self.quic_lb);
+    visit("deny", self.deny);
+    visit("allow", self.allow);
+    visit("source_packets_per_second", self.source_packets_per_second);
+    visit("source_packets_burst", self.source_packets_burst);
+    visit("source_connections_per_second", self.source_connections_per_second);
+    visit("source_connections_burst", self.source_connections_burst);
+    visit("source_connections", self.source_connections);
+    visit("limit_netmask6", self.limit_netmask6);
     visit("health", self.health);
     visit("backend", self.backends);
   }
@@ -290,12 +308,16 @@ struct Config {
   DataplaneConfig dataplane;
   std::vector<PortConfig> ports;
   std::vector<ServiceConfig> services;
+  AccessConfig access;
+  std::vector<PrefixListConfig> prefix_lists;
 
   template <typename Self, typename Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("dataplane", self.dataplane);
     visit("port", self.ports);
     visit("service", self.services);
+    visit("access", self.access);
+    visit("prefix_list", self.prefix_lists);
   }
   friend bool operator==(const Config&, const Config&) = default;
 };

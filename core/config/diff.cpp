@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/config/diff_access.h"
 #include "core/contract/codec.h"
 
 namespace sluice {
@@ -176,6 +177,7 @@ Plan diff(const Snapshot& before, const Snapshot& after) {
   const bool reordered = !plan.needs_restart() && before.config.ports != after.config.ports;
   if (reordered) plan.changes.push_back({Change::Kind::changed, "port", "order of the list", true});
   diff_services(plan, before.config, after.config);
+  diff_access(plan, before.config, after.config);
   shift_slots(plan, before, after);
   for (std::size_t i = 0; i < before.backends.size(); ++i) {
     const Backend& old = before.backends[i];

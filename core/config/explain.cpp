@@ -57,6 +57,27 @@ std::string tunnel_text(const Tunnel& tunnel, Family inner, std::uint64_t hash) 
   return out;
 }
 
+// Whether an access list drops the client's packets; of what only shows in traffic, the limits, it
+// says that they are there.
+bool is_refused(const Snapshot& snapshot, const Service& service, const Address& client,
+                std::vector<std::string>& reasons) {
+  const auto refuses = [&](const auto& table, const std::string& whose) {
+    if (table == nullptr || table->find(client)) return false;
+    reasons.push_back(client.text() + " is refused by the access lists of " + whose +
+                      ": dropped (drop_denied)");
+    return true;
+  };
+  if (refuses(snapshot.access, "[access]") || refuses(service.access, "service " + service.name))
+    return true;
+  if (snapshot.access != nullptr || service.access != nullptr)
+    reasons.push_back("the access lists let " + client.text() + " in");
+  if (service.source_rules.limit_anything())
+    reasons.push_back("service " + service.name +
+                      " has limits per source: over them packets are dropped "
+                      "(drop_source_packets, drop_source_connections)");
+  return false;
+}
+
 // What the service's own limits change, where it has any.
 void describe_sizes(Explanation& out, const Config& config, const Service& service,
                     const Backend& backend) {
@@ -161,6 +182,7 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
     out.reasons.push_back("the service is local: left to the kernel of this host (sent_local)");
     return out;
   }
+  if (is_refused(snapshot, service, tuple.source, out.reasons)) return out;
   const std::uint64_t hash = hash_flow(tuple, snapshot.hash_seed);
   out.flow_hash = static_cast<std::uint32_t>(hash >> 32);
 

@@ -14,7 +14,9 @@
 #include "core/config/quic_routes.h"
 #include "core/config/vip_table.h"
 #include "core/health/state.h"
+#include "core/limit/source_rules.h"
 #include "core/net/encap.h"
+#include "core/net/prefix_table.h"
 
 // What the workers forward by: Config, Health and Paths compiled into tables. Immutable once
 // published. Listeners and backends keep their number from one snapshot to the next, so that flow
@@ -64,6 +66,7 @@ struct Listener {
   Protocol protocol = Protocol::tcp;
   std::uint32_t service = 0;  // index into Snapshot::services
   bool in_use = false;
+  Guards guards;
 };
 
 struct Backend {
@@ -118,8 +121,10 @@ struct Service {
   std::vector<SlotShare> shares;           // what the slots were built from
   Choosing choosing;
   std::vector<BackendId> backends;
-  std::vector<std::uint16_t> source_pool;  // nat: indexes into Snapshot::sources
-  bool panic = false;                      // no backend is up or unknown: all are used
+  std::vector<std::uint16_t> source_pool;     // nat: indexes into Snapshot::sources
+  bool panic = false;                         // no backend is up or unknown: all are used
+  std::shared_ptr<const PrefixTable> access;  // which clients may use it; null: all
+  SourceRules source_rules;
 };
 
 struct Snapshot {
@@ -129,6 +134,9 @@ struct Snapshot {
   std::vector<Backend> backends;    // by BackendId; in_use or free
   std::vector<Address> sources;     // every source-pool address; an index stays with its address
   VipTable vips;
+  std::shared_ptr<const PrefixTable> access;  // who may send to any VIP; null: everybody
+  // Changes with whatever the counts of open connections depend on: see SourceTable.
+  std::uint64_t source_rules_signature = 0;
   std::uint64_t hash_seed = 0;
 
   [[nodiscard]] const Backend& backend(BackendId id) const {

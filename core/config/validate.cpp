@@ -7,6 +7,7 @@
 #include "core/config/config.h"
 #include "core/config/config_scope.h"
 #include "core/config/snapshot.h"
+#include "core/config/validate_access.h"
 #include "core/config/validate_choosing.h"
 #include "core/config/validate_forward.h"
 #include "core/config/validate_nat_tcp.h"
@@ -299,6 +300,7 @@ std::vector<ConfigError> validate(const Config& config) {
   }
   check_whole(root, config, claims);
   check_forwards(root, config);
+  check_access(root, config);
   return errors;
 }
 

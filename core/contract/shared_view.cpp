@@ -44,6 +44,7 @@ TrafficCounter CountersView::listener(std::uint16_t id) const {
   for (std::uint32_t i = 0; i < workers() && id < listeners_max; ++i) {
     sum.packets += worker(i).listeners[id].packets;
     sum.bytes += worker(i).listeners[id].bytes;
+    sum.refused += worker(i).listeners[id].refused;
   }
   return sum;
 }

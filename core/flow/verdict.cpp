@@ -123,6 +123,14 @@ Text text_of(Verdict verdict) {
       return {"drop_backends_full",
               "every backend has as many flows as its max_connections allows: raise it, or add "
               "backends"};
+    case Verdict::drop_denied:
+      return {"drop_denied", "its source is on a deny list, or not on the allow list"};
+    case Verdict::drop_source_packets:
+      return {"drop_source_packets",
+              "its source sends more than the service's source_packets_per_second"};
+    case Verdict::drop_source_connections:
+      return {"drop_source_connections",
+              "its source opens or has more connections than the service allows one"};
     case Verdict::count_:
       break;
   }

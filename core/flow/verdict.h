@@ -65,6 +65,9 @@ enum class Verdict : std::uint8_t {
   drop_syn_cookie_invalid,
   drop_nat_cannot_adjust,
   drop_backends_full,
+  drop_denied,
+  drop_source_packets,
+  drop_source_connections,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

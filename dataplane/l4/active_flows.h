@@ -19,7 +19,7 @@ class ActiveFlows {
   ActiveFlows(WorkerCounters& own, std::span<WorkerCounters> all) : own_(own), all_(all) {}
 
   [[nodiscard]] static bool counts(FlowState state) {
-    return state == FlowState::opening || state == FlowState::established;
+    return state != FlowState::empty && state != FlowState::closing;
   }
   void add(Target target) { change(target, 1); }
   void remove(Target target) { change(target, ~std::uint64_t{0}); }

@@ -48,6 +48,7 @@ FlowMemory divide(std::uint8_t* base, std::size_t flows_max, FlowsSegment& heade
   header.affinities_buckets = ConnectionTable<AffinityEntry>::buckets_for(flows_max / 8);
   out.affinities = layout.take<ConnectionTable<AffinityEntry>::Bucket>(header.affinities_buckets,
                                                                        header.affinities_offset);
+  out.sources = layout.take<SourceTable::Bucket>(SourceTable::buckets_for(flows_max), ignored);
   size_bytes = layout.used();
   return out;
 }

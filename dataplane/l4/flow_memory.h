@@ -5,6 +5,7 @@
 #include <span>
 
 #include "core/contract/shared_memory.h"
+#include "core/limit/source_table.h"
 
 namespace sluice::dataplane {
 
@@ -18,6 +19,7 @@ struct FlowMemory {
   std::span<ConnectionTable<NatReturn6>::Bucket> returns6;
   std::span<NatSession> sessions;
   std::span<ConnectionTable<AffinityEntry>::Bucket> affinities;
+  std::span<SourceTable::Bucket> sources;  // only this process looks into it
 
   /// How much memory `lay_out` needs for this many flows of each kind, and clients
   /// for an eighth of them.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -34,16 +35,22 @@ class Fragments {
     return held_.take_ripe(table_, now_ns);
   }
 
+  /// Counts how many first fragments are remembered, in small steps.
+  void age();
+
  private:
   void hold(const FragmentKey& key, Packet& packet);
 
   // 8,192 datagrams in half a megabyte.
   static constexpr std::size_t buckets = 2'048;
+  static constexpr std::size_t buckets_counted_per_step = 64;
   FragmentTable table_;
   HeldFragments held_;
   bool has_new_first_ = false;  // since `ripe` was asked last
   WorkerCounters& counters_;
   std::uint64_t now_ns_ = 0;
+  std::size_t sweep_ = 0;        // the next bucket to count
+  std::size_t used_so_far_ = 0;  // in the buckets before it
 };
 
 }  // namespace sluice::dataplane

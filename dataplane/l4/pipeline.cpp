@@ -6,6 +6,7 @@
 
 #include "core/net/mss.h"
 #include "core/net/wire.h"
+#include "dataplane/l4/access.h"
 #include "dataplane/l4/classify.h"
 #include "dataplane/l4/nat64.h"
 #include "dataplane/l4/slots.h"
@@ -97,7 +98,8 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
                    WorkerCounters& counters, Options options)
     : options_(std::move(options)),
       syn_gate_(options_.cookie_key),
-      tracker_(memory, steering, syn_gate_, options_.worker, counters,
+      sources_(memory, counters),
+      tracker_(memory, steering, syn_gate_, sources_, options_.worker, counters,
                options_.all_counters.empty() ? std::span(&counters, 1) : options_.all_counters),
       fragments_(memory.header->seed, counters),
       adjustments_(memory),
@@ -110,6 +112,7 @@ void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstT
   tracker_.set_now(tick_of(time.now_ns), time.now_ns);
   fragments_.set_now(time.now_ns);
   syn_gate_.set_now(time.now_ns);
+  sources_.begin(snapshot, time.now_ns);
   for (Packet& packet : burst) look(snapshot, packet);
   for (Packet& packet : burst) send(snapshot, packet, time.now_ns);
   ++counters_.bursts;
@@ -139,6 +142,24 @@ void Pipeline::look(const Snapshot& snapshot, Packet& packet) {
     tracker_.prefetch(packet);
   else if (packet.role == Role::fragment) [[unlikely]]
     look_at_fragment(snapshot, packet);
+  if (packet.role == Role::flow && packet.guards.any()) look_at_guarded(snapshot, packet);
+}
+
+// After the prefetch for the flow, which goes on meanwhile.
+void Pipeline::look_at_guarded(const Snapshot& snapshot, Packet& packet) {
+  if (packet.guards.access && !may_enter(snapshot, packet))
+    refuse(packet, Verdict::drop_denied);
+  else if (packet.guards.sources)
+    sources_.prefetch(packet);
+}
+
+void Pipeline::refuse(Packet& packet, Verdict verdict) {
+  TrafficCounter& traffic = counters_.listeners[packet.listener];
+  ++traffic.packets;
+  traffic.bytes += packet.parsed.ip_length_bytes;
+  ++traffic.refused;
+  packet.role = Role::none;
+  packet.verdict = verdict;
 }
 
 void Pipeline::look_at_fragment(const Snapshot& snapshot, Packet& packet) {
@@ -160,6 +181,11 @@ void Pipeline::send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_
 }
 
 void Pipeline::send_icmp(const Snapshot& snapshot, Packet& packet) {
+  const bool is_to_vip = packet.role == Role::echo || packet.role == Role::vip_error;
+  if (is_to_vip && snapshot.access != nullptr && !snapshot.access->find(packet.parsed.source)) {
+    packet.verdict = Verdict::drop_denied;
+    return;
+  }
   switch (packet.role) {
     case Role::echo:
       reply_echo(packet);
@@ -180,6 +206,8 @@ void Pipeline::send_icmp(const Snapshot& snapshot, Packet& packet) {
 }
 
 void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns) {
+  if (packet.guards.sources && !sources_.admit(packet))
+    return refuse(packet, Verdict::drop_source_packets);
   const std::uint16_t length_bytes = packet.parsed.ip_length_bytes;
   TrafficCounter& traffic = counters_.listeners[packet.listener];
   ++traffic.packets;
@@ -189,6 +217,7 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   if (choice.verdict != Verdict::none) {
     packet.verdict = choice.verdict;
     if (choice.verdict == Verdict::replied_syn_cookie) syn_gate_.reply(packet, *choice.backend);
+    if (choice.verdict == Verdict::drop_source_connections) ++traffic.refused;
     return;
   }
   const Backend& backend = *choice.backend;
@@ -322,7 +351,11 @@ void Pipeline::age(const Snapshot& snapshot, BurstTime time) {
   const std::uint64_t elapsed_ns = std::min(time.now_ns - age_ns_, age_round_ns);
   age_ns_ = time.now_ns;
   const std::size_t due = tracker_.bucket_count() * elapsed_ns / age_round_ns + 1;
+  sources_.begin(snapshot, time.now_ns);
   tracker_.age(snapshot, std::min(due, age_buckets_max));
+  fragments_.set_now(time.now_ns);
+  fragments_.age();
+  sources_.age();
 }
 
 }  // namespace sluice::dataplane

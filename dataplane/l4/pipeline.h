@@ -12,6 +12,7 @@
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/fragments.h"
 #include "dataplane/l4/packet.h"
+#include "dataplane/l4/sources.h"
 #include "dataplane/l4/steering.h"
 #include "dataplane/l4/syn_gate.h"
 #include "dataplane/l4/track.h"
@@ -63,6 +64,8 @@ class Pipeline {
  private:
   void look(const Snapshot& snapshot, Packet& packet);
   [[gnu::cold]] void look_at_fragment(const Snapshot& snapshot, Packet& packet);
+  void look_at_guarded(const Snapshot& snapshot, Packet& packet);
+  void refuse(Packet& packet, Verdict verdict);
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_return(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
@@ -77,6 +80,7 @@ class Pipeline {
 
   Options options_;
   SynGate syn_gate_;
+  Sources sources_;
   Tracker tracker_;
   Fragments fragments_;
   Adjustments adjustments_;

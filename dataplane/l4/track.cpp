@@ -2,6 +2,7 @@
 
 #include "core/flow/idle.h"
 #include "core/net/wire.h"
+#include "dataplane/l4/gauge.h"
 #include "dataplane/l4/quic_route.h"
 #include "dataplane/l4/slots.h"
 
@@ -16,14 +17,29 @@ bool has_flag(const Packet& packet, std::uint8_t flag) {
   return (packet.parsed.tcp_flags & flag) != 0;
 }
 
-// We may see one direction only, so this is coarser than TCP's own states (RFC 9293 section 3.3.2).
-FlowState next_state(FlowState state, const Packet& packet) {
-  if (packet.parsed.layer4 != Layer4::tcp) return FlowState::established;
+// Anybody can forge one datagram, so one alone establishes nothing. Where we see the server's side
+// too, the client must speak again after that.
+FlowState next_udp_state(FlowState state, bool has_session) {
+  if (state == FlowState::empty || (has_session && state == FlowState::unanswered))
+    return FlowState::unanswered;
+  return FlowState::established;
+}
+
+// After a client's packet. We may see one direction only, so this is coarser than TCP's own states
+// (RFC 9293 section 3.3.2).
+FlowState next_state(FlowState state, const Packet& packet, bool has_session) {
+  if (packet.parsed.layer4 != Layer4::tcp) return next_udp_state(state, has_session);
   if (has_flag(packet, wire::TcpHeader::fin | wire::TcpHeader::rst)) return FlowState::closing;
   if (state == FlowState::closing) return FlowState::closing;
   if (has_flag(packet, wire::TcpHeader::syn))
     return state == FlowState::empty ? FlowState::opening : state;
   return FlowState::established;
+}
+
+// After a server's packet.
+FlowState answered_state(FlowState state, const Packet& packet) {
+  if (packet.parsed.layer4 == Layer4::tcp) return next_state(state, packet, true);
+  return state == FlowState::unanswered ? FlowState::answered : state;
 }
 
 // A client that uses the port of a closed connection again begins a new flow.
@@ -53,7 +69,7 @@ const Service& service_of(const Snapshot& snapshot, const Packet& packet) {
 }  // namespace
 
 Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGate& syn_gate,
-                 std::uint16_t worker, WorkerCounters& counters,
+                 Sources& sources, std::uint16_t worker, WorkerCounters& counters,
                  std::span<WorkerCounters> all_counters)
     : flows4_(memory.flows4, memory.header->seed),
       flows6_(memory.flows6, memory.header->seed),
@@ -62,6 +78,7 @@ Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGa
       chooser_(memory, worker, counters, active_),
       syn_gate_(syn_gate),
       counters_(counters),
+      sources_(sources),
       header_(*memory.header) {}
 
 void Tracker::set_now(FlowTick now, std::uint64_t now_ns) {
@@ -98,8 +115,11 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
                               ? Choice{}
                               : known(snapshot, packet, entry->flow);
     if (choice.backend != nullptr) return choice;
-    release(
-        entry->flow);  // closed, too old, or its backend is gone: the entry's place is used again
+    release(*entry);  // closed, too old, or its backend is gone: the entry's place is used again
+  }
+  if (packet.guards.sources && !sources_.may_connect(packet)) {
+    if (entry != nullptr) table.clear(*entry);
+    return {.verdict = Verdict::drop_source_connections};
   }
   Choice choice = pick(snapshot, packet, named, entry != nullptr);
   if (choice.verdict != Verdict::none) {
@@ -156,10 +176,12 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
   flow.last_seen = now_;
   if (session != nullptr) {
     session->last_seen = now_;
-    flow.state = next_state(flow.state, packet);
-    advance(*session, packet);
+    flow.state = next_state(flow.state, packet, false);
+    advance(*session, next_state(session->state, packet, true));
   } else {
-    flow.state = advanced(flow.state, target, packet);
+    const FlowState before = flow.state;
+    flow.state = next_state(before, packet, false);
+    note_close(before, flow.state, target);
   }
   return {backend, session, Verdict::none};
 }
@@ -177,15 +199,14 @@ bool Tracker::leaves(const Snapshot& snapshot, const Packet& packet, const FlowV
 }
 
 // A flow that begins to close counts as active no more.
-FlowState Tracker::advanced(FlowState state, Target target, const Packet& packet) {
-  const FlowState next = next_state(state, packet);
-  if (next == FlowState::closing && state != FlowState::closing) [[unlikely]]
+void Tracker::note_close(FlowState before, FlowState after, Target target) {
+  if (after == FlowState::closing && before != FlowState::closing) [[unlikely]]
     active_.remove(target);
-  return next;
 }
 
-void Tracker::advance(NatSession& session, const Packet& packet) {
-  nat_.set_state(session, advanced(session.state, Target{session.target}, packet));
+void Tracker::advance(NatSession& session, FlowState next) {
+  note_close(session.state, next, Target{session.target});
+  nat_.set_state(session, next);
 }
 
 Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet, const Backend* named,
@@ -210,18 +231,19 @@ Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet, const Backe
   // session that nobody needs; after a restart the client must learn all the same, so it is
   // translated like any other.
   NatSession* session = nat_.open(snapshot, packet, *backend, why);
-  if (why == Verdict::drop_nat_table_full && make_room_for_session())
+  if (why == Verdict::drop_nat_table_full && give_way(nat_.find_half_open()))
+    session = nat_.open(snapshot, packet, *backend, why);
+  if (why == Verdict::drop_nat_ports_exhausted && give_way(nat_.half_open_port()))
     session = nat_.open(snapshot, packet, *backend, why);
   if (session == nullptr) return {.verdict = why};
   session->last_seen = now_;
-  nat_.set_state(*session, next_state(FlowState::empty, packet));
+  nat_.set_state(*session, next_state(FlowState::empty, packet, true));
   return {backend, session, Verdict::none, is_by_cookie};
 }
 
-// All sessions are taken: a half-open one gives way, so that a flood of SYNs, which never become
-// more than that, does not shut out clients until it times out.
-bool Tracker::make_room_for_session() {
-  NatSession* session = nat_.find_half_open();
+// All sessions are taken, or all ports: a half-open one gives way, so that a flood of SYNs, which
+// never become more than that, does not shut out clients until it times out.
+bool Tracker::give_way(NatSession* session) {
   if (session == nullptr) return false;
   ++counters_.flows_evicted;
   active_.remove(Target{session->target});
@@ -238,8 +260,10 @@ template <typename Entry>
 void Tracker::forget_flow(ConnectionTable<Entry>& table, const NatSession& session) {
   const auto key = Entry::key_of({session.client, session.client_port, session.listener});
   Entry* entry = table.find(key, table.hash(key));
-  if (entry != nullptr && entry->flow.is_nat != 0 && entry->flow.value == nat_.number_of(session))
+  if (entry != nullptr && entry->flow.is_nat != 0 && entry->flow.value == nat_.number_of(session)) {
+    stop_counting(*entry);
     table.clear(*entry);
+  }
 }
 
 template <typename Entry>
@@ -255,11 +279,11 @@ bool Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
   Entry* entry = reuse;
   if (entry == nullptr) {
     const auto half_open = [this](const Entry& other) {
-      return state_of(other.flow) == FlowState::opening;
+      return is_half_open(state_of(other.flow));
     };
     const auto evict = [this](Entry& other) {
       ++counters_.flows_evicted;
-      release(other.flow);
+      release(other);
     };
     entry = table.insert(packet.table_hash, half_open, evict);
   }
@@ -274,8 +298,9 @@ bool Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
   entry->flow.value =
       choice.session != nullptr ? nat_.number_of(*choice.session) : choice.backend->target.bits;
   entry->flow.is_nat = choice.session != nullptr ? 1 : 0;
+  entry->flow.counted_epoch = (packet.guards.sources ? sources_.connected(packet) : 0) & 0x7f;
   entry->flow.last_seen = now_;
-  entry->flow.state = next_state(FlowState::empty, packet);
+  entry->flow.state = next_state(FlowState::empty, packet, false);
   ++counters_.flows_inserted;
   ++counters_.backends[static_cast<std::size_t>(choice.backend->target.backend())].flows;
   if (ActiveFlows::counts(state_of(entry->flow))) active_.add(choice.backend->target);
@@ -286,7 +311,7 @@ NatSession* Tracker::session_of_return(const Packet& packet) {
   NatSession* session = nat_.find_return(packet);
   if (session == nullptr) return nullptr;
   session->last_seen = now_;
-  advance(*session, packet);
+  advance(*session, answered_state(session->state, packet));
   return session;
 }
 
@@ -309,23 +334,45 @@ FlowState Tracker::state_of(const FlowValue& flow) const {
   return flow.is_nat != 0 ? nat_.at(flow.value).state : flow.state;
 }
 
-void Tracker::release(FlowValue& flow) {
+template <typename Entry>
+void Tracker::release(Entry& entry) {
+  FlowValue& flow = entry.flow;
+  stop_counting(entry);
   const Target target{flow.is_nat != 0 ? nat_.at(flow.value).target : flow.value};
   if (ActiveFlows::counts(state_of(flow))) active_.remove(target);
   if (flow.is_nat != 0) nat_.close(nat_.at(flow.value));
   flow.is_nat = 0;
 }
 
+template <typename Entry>
+void Tracker::stop_counting(Entry& entry) {
+  if (entry.flow.counted_epoch == 0) return;
+  sources_.disconnected(entry.flow_key(), entry.flow.counted_epoch);
+  entry.flow.counted_epoch = 0;
+}
+
+void Tracker::show_tables() {
+  const std::size_t flows_max = header_.sessions_count;
+  show_use(counters_, TableKind::flows4, flows4_.size(), flows4_.capacity());
+  show_use(counters_, TableKind::flows6, flows6_.size(), flows6_.capacity());
+  show_use(counters_, TableKind::nat_sessions, nat_.size(), flows_max);
+  show_use(counters_, TableKind::nat_returns4, nat_.returns4(), flows_max);
+  show_use(counters_, TableKind::nat_returns6, nat_.returns6(), flows_max);
+}
+
 void Tracker::age(const Snapshot& snapshot, std::size_t buckets) {
-  const auto visit = [&](auto& entry) {
-    if (!is_expired(snapshot, entry.flow_key().listener, entry.flow)) return;
-    release(entry.flow);
-    entry = {};
-    ++counters_.flows_expired;
+  const auto forget_expired = [&](auto& table) {
+    return [&](auto& entry) {
+      if (!is_expired(snapshot, entry.flow_key().listener, entry.flow)) return;
+      release(entry);
+      table.clear(entry);
+      ++counters_.flows_expired;
+    };
   };
-  sweep4_ = flows4_.sweep(sweep4_, buckets, visit);
-  sweep6_ = flows6_.sweep(sweep6_, buckets, visit);
+  sweep4_ = flows4_.sweep(sweep4_, buckets, forget_expired(flows4_));
+  sweep6_ = flows6_.sweep(sweep6_, buckets, forget_expired(flows6_));
   chooser_.age(buckets, bucket_count());
+  show_tables();
 }
 
 }  // namespace sluice::dataplane

@@ -11,6 +11,7 @@
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/nat.h"
 #include "dataplane/l4/packet.h"
+#include "dataplane/l4/sources.h"
 #include "dataplane/l4/syn_gate.h"
 
 namespace sluice::dataplane {
@@ -27,7 +28,8 @@ struct Choice {
 class Tracker {
  public:
   Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGate& syn_gate,
-          std::uint16_t worker, WorkerCounters& counters, std::span<WorkerCounters> all_counters);
+          Sources& sources, std::uint16_t worker, WorkerCounters& counters,
+          std::span<WorkerCounters> all_counters);
   Tracker(const Tracker&) = delete;  // its parts borrow each other
 
   /// The worker's clock: in seconds, with which entries are stamped, and whole.
@@ -65,8 +67,8 @@ class Tracker {
   template <typename Entry>
   [[nodiscard]] Choice look_up_in(const ConnectionTable<Entry>& table, const Snapshot& snapshot,
                                   const Packet& packet) const;
-  [[nodiscard]] FlowState advanced(FlowState state, Target target, const Packet& packet);
-  void advance(NatSession& session, const Packet& packet);
+  void note_close(FlowState before, FlowState after, Target target);
+  void advance(NatSession& session, FlowState next);
   [[nodiscard]] Choice known(const Snapshot& snapshot, const Packet& packet, FlowValue& flow);
   // Whether there was room, or nothing to remember. Without room for a session there is no choice.
   template <typename Entry>
@@ -79,11 +81,15 @@ class Tracker {
                             bool was_known);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
                                 const FlowValue& flow) const;
-  [[nodiscard]] bool make_room_for_session();
+  [[nodiscard]] bool give_way(NatSession* session);
   template <typename Entry>
   void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
   [[nodiscard]] FlowState state_of(const FlowValue& flow) const;
-  void release(FlowValue& flow);
+  template <typename Entry>
+  void release(Entry& entry);
+  template <typename Entry>
+  void stop_counting(Entry& entry);
+  void show_tables();
 
   ConnectionTable<FlowEntry4> flows4_;
   ConnectionTable<FlowEntry6> flows6_;
@@ -92,6 +98,7 @@ class Tracker {
   Chooser chooser_;
   SynGate& syn_gate_;
   WorkerCounters& counters_;
+  Sources& sources_;
   FlowsSegment& header_;
   FlowTick now_ = 0;
   std::size_t sweep4_ = 0;

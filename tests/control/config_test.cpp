@@ -365,6 +365,8 @@ TEST(ConfigFile, HasAKeyForEveryFieldOfTheConfig) {
   fields("[[port]]", PortConfig{});
   fields("[[service]]", ServiceConfig{});
   fields("[[service]]\n[service.health]", HealthConfig{});
+  fields("[access]", AccessConfig{});
+  fields("[[prefix_list]]", PrefixListConfig{});
   fields("[[service]]\n[[service.backend]]", BackendConfig{});
 }
 

@@ -51,6 +51,20 @@ std::string backends_line(const Json& counts, bool colours) {
   return out;
 }
 
+// "flows4 12% of 1,000,000, ...": the tables that have anything in them.
+std::string tables_line(const Json& tables, bool colours) {
+  std::string out;
+  for (const Json& table : tables) {
+    if (number_of(table, "used") == 0) continue;
+    std::string text = fmt::format("{} {}% of {}", text_of(table, "name"),
+                                   number_of(table, "percent"), grouped(number_of(table, "size")));
+    const bool is_alarm = table.at("alarm").get<bool>();
+    if (is_alarm) text = "ALARM " + text + ": " + text_of(table, "remedy");
+    out += (out.empty() ? "" : ", ") + paint(text, is_alarm ? Colour::red : Colour::plain, colours);
+  }
+  return out.empty() ? "empty" : out;
+}
+
 std::string warnings_of(const Json& status, bool colours) {
   std::string out;
   const auto add = [&](const char* name, const std::string& text, Colour colour) {
@@ -128,6 +142,8 @@ std::string show_status(const Json& json, const ShowOptions& options) {
   out += field("services", fmt::format("{} on {}", grouped(number_of(counts, "services")),
                                        counted(number_of(counts, "listeners"), "listener")));
   out += field("backends", backends_line(counts.at("backends"), options.colours));
+  if (json.contains("tables") && !json.at("tables").empty())
+    out += field("tables", tables_line(json.at("tables"), options.colours));
   if (const auto overrides = number_of(counts, "overrides"); overrides > 0)
     out += field("overrides", counted(overrides, "backend") + " changed by hand");
   return out + warnings_of(json, options.colours);

@@ -37,6 +37,8 @@ class Noise {
     } else if constexpr (std::is_same_v<T, std::string>) {
       value.resize(random_() % 20);
       for (char& c : value) c = static_cast<char>(random_());
+    } else if constexpr (std::is_same_v<T, AccessItem> || std::is_same_v<T, Prefix>) {
+      if (random_() % 2 == 0) value = T::parse("2001:db8::/32").value();
     } else if constexpr (std::is_same_v<T, TunnelSource>) {
       if (random_() % 2 == 0) value.prefix = Prefix{Address::parse("10.0.0.0").value(), 8};
     } else if constexpr (std::is_same_v<T, TunnelDscp>) {
