@@ -123,8 +123,7 @@ void read_service(TableReader& table, ServiceConfig& out) {
   out.slots = default_slots(out.balance);
   table.one("slots", out.slots, number<std::uint32_t>({251, 16'777'259}));
   table.one("hash", out.hash, to_enum<HashOf>);
-  if (auto affinity = table.table("affinity", "affinity = { timeout = \"10m\" }"))
-    read_affinity(*affinity, out.affinity);
+  if (auto affinity = table.table("affinity", "affinity")) read_affinity(*affinity, out.affinity);
   table.one("one_packet", out.one_packet, to_flag);
   table.many("source_pool", out.source_pool, to_address);
   table.one("proxy_protocol", out.proxy_protocol, to_enum<ProxyProtocol>);
