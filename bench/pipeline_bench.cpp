@@ -33,6 +33,8 @@ struct Case {
   Direction direction = Direction::forward;
   Family family = Family::ipv4;
   std::size_t flows = 0;
+  std::size_t denied_prefixes = 0;  // none of which has a client
+  bool limits = false;              // per source, which no client reaches
   friend bool operator==(const Case&, const Case&) = default;
 };
 
@@ -45,6 +47,33 @@ Address numbered(const char* base, std::size_t number) {
 
 const char* of(Family family, const char* ipv4, const char* ipv6) {
   return family == Family::ipv4 ? ipv4 : ipv6;
+}
+
+void guard(Config& config, ServiceConfig& service, const Case& what) {
+  std::mt19937_64 random(2);
+  PrefixListConfig list;
+  list.name = "bad";
+  for (std::size_t i = 0; i < what.denied_prefixes; ++i) {
+    // Among the clients' own addresses but for one bit, and anywhere.
+    const auto number = static_cast<std::uint32_t>(random());
+    const std::size_t last = number & 0xffff;
+    const Address near = numbered(of(what.family, "198.20.0.0", "2001:db8:f::8000:0"), last);
+    const Address far = what.family == Family::ipv4
+                            ? Address::from_ipv4(Be32::from_host(number | 0xe0000000))
+                            : numbered("2a00::", number);
+    list.prefixes.push_back({i % 2 == 0 ? near : far,
+                             static_cast<std::uint8_t>(what.family == Family::ipv4 ? 32 : 128)});
+  }
+  if (what.denied_prefixes > 0) {
+    config.prefix_lists.push_back(list);
+    service.deny = {*AccessItem::parse("@bad")};
+  }
+  if (what.limits) {
+    service.source_packets_per_second = 100'000'000;
+    service.source_packets_burst = 100'000'000;
+    service.source_connections = 100;
+    service.limit_netmask6 = 128;
+  }
 }
 
 Snapshot make_snapshot(const Case& what) {
@@ -75,6 +104,7 @@ Snapshot make_snapshot(const Case& what) {
   }
   for (std::size_t i = 0; what.mode == Forward::nat && i < source_count; ++i)
     service.source_pool.push_back(numbered(of(what.family, "10.0.2.1", "2001:db8:2::1"), i));
+  guard(config, service, what);
   config.services.push_back(service);
   auto snapshot = compile(config, {}, paths, nullptr);
   return snapshot ? std::move(*snapshot) : Snapshot{};
@@ -222,6 +252,8 @@ void add(Stage& stage, const Case& what) {
 void add_all(Stage& stage) {
   const std::array modes = {
       Case{.name = "ipip", .mode = Forward::ipip},
+      Case{.name = "ipip_deny_10k", .mode = Forward::ipip, .denied_prefixes = 10'000},
+      Case{.name = "ipip_limits", .mode = Forward::ipip, .limits = true},
       Case{.name = "l2dsr", .mode = Forward::l2dsr},
       Case{.name = "gre", .mode = Forward::gre},
       Case{.name = "gue", .mode = Forward::gue},

@@ -9,6 +9,7 @@
 #include "control/path_watcher.h"
 #include "control/publish/publisher.h"
 #include "control/state/state.h"
+#include "control/table_watcher.h"
 #include "control/uring/ring.h"
 #include "control/uring/socket.h"
 #include "core/result.h"
@@ -50,6 +51,7 @@ class Daemon {
   Checker checker_;
   Publisher publisher_;
   PathWatcher path_watcher_;
+  TableWatcher table_watcher_;
   AdminServer admin_;
 };
 

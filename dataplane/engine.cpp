@@ -164,10 +164,15 @@ std::expected<void, Error> Engine::make_worker(const Config& config, const std::
 
   auto& counters = *reinterpret_cast<WorkerCounters*>(counters_file_->memory().data() +
                                                       worker_counters_offset(number));
-  Pipeline::Options options{.worker = number,
-                            .workers = static_cast<std::uint16_t>(cores_.size()),
-                            .port_macs = {},
-                            .port_mtus_bytes = {}};
+  Pipeline::Options options{
+      .worker = number,
+      .workers = static_cast<std::uint16_t>(cores_.size()),
+      .port_macs = {},
+      .port_mtus_bytes = {},
+      .cookie_key = {random64(), random64()},
+      .all_counters = {reinterpret_cast<WorkerCounters*>(counters_file_->memory().data() +
+                                                         worker_counters_offset(0)),
+                       cores_.size()}};
   for (const PortPair& pair : ports_) {
     options.port_macs.push_back(pair.port.mac());
     options.port_mtus_bytes.push_back(pair.port.mtu_bytes());

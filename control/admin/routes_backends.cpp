@@ -47,20 +47,18 @@ Json note_to_json(const State& state, const BackendName& name) {
   return {{"reason", note->second.reason}, {"since", to_text(note->second.since)}};
 }
 
-// How many slots each backend of a service owns, by BackendId.
-std::map<std::uint32_t, std::uint32_t> slots_by_owner(const Service& service) {
-  std::map<std::uint32_t, std::uint32_t> out;
+// How many slots each backend of a service owns, by BackendId. There may be millions of slots.
+std::vector<std::uint32_t> slots_by_owner(const Service& service, std::size_t backends) {
+  std::vector<std::uint32_t> out(backends);
   for (const std::uint32_t owner : service.slots->owners()) ++out[owner];
   return out;
 }
 
 Json service_backends(const ApiContext& context, const Service& service) {
-  const auto slots = slots_by_owner(service);
+  const auto slots = slots_by_owner(service, context.state.snapshot().backends.size());
   Json out = Json::array();
-  for (const BackendId id : service.backends) {
-    const auto owned = slots.find(static_cast<std::uint32_t>(id));
-    out.push_back(backend_to_json(context, service, id, owned == slots.end() ? 0 : owned->second));
-  }
+  for (const BackendId id : service.backends)
+    out.push_back(backend_to_json(context, service, id, slots[static_cast<std::size_t>(id)]));
   return out;
 }
 
@@ -131,7 +129,9 @@ Json backend_to_json(const ApiContext& context, const Service& service, BackendI
           {"no_path_reason", backend.path ? "" : std::string(backend.no_path_reason)},
           {"packets", counter.packets},
           {"bytes", counter.bytes},
-          {"flows_begun", counter.flows}};
+          {"flows_begun", counter.flows},
+          {"flows_active", counter.active},
+          {"max_connections", backend.max_connections}};
 }
 
 Response get_backends(const Request& request, const ApiContext& context) {

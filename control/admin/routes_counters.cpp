@@ -39,7 +39,8 @@ Json backends_of(const ApiContext& context) {
                    {"backend", backend.name},
                    {"packets", counter.packets},
                    {"bytes", counter.bytes},
-                   {"flows_begun", counter.flows}});
+                   {"flows_begun", counter.flows},
+                   {"flows_active", counter.active}});
   }
   return out;
 }
@@ -66,8 +67,20 @@ constexpr FlowCounter flow_counters[] = {
      "flows forwarded without being remembered; raise flows_max"},
     {"flows_repicked", &WorkerCounters::flows_repicked,
      "flows moved because their backend was down or gone"},
+    {"affinity_full", &WorkerCounters::affinity_full,
+     "clients whose backend was not remembered, for want of room; raise flows_max"},
     {"fragments_evicted", &WorkerCounters::fragments_evicted,
      "first fragments that were forgotten early, for want of room"},
+    {"quic_by_connection_id", &WorkerCounters::quic_by_connection_id,
+     "packets of services with quic_lb, sent to the server that their connection ID names"},
+    {"quic_by_flow", &WorkerCounters::quic_by_flow,
+     "packets of services with quic_lb whose connection ID names no server: sent by flow"},
+    {"quic_flows_moved", &WorkerCounters::quic_flows_moved,
+     "flows whose connection ID began to name another server"},
+    {"sources_evicted", &WorkerCounters::sources_evicted,
+     "clients of services with limits that were forgotten for newer ones"},
+    {"sources_untracked", &WorkerCounters::sources_untracked,
+     "packets that no limit per source was applied to, for want of room"},
 };
 
 Json flow_table_of(const CountersView& counters) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "control/admin/routes.h"
+#include "control/table_use.h"
 
 namespace sluice::control {
 namespace {
@@ -19,6 +20,22 @@ Json data_plane_status(const ApiContext& context) {
   out["counters"] = context.data_plane.counters() != nullptr;
   const std::optional<Error>& problem = context.data_plane.problem();
   out["counters_problem"] = problem ? problem->text() : "";
+  return out;
+}
+
+Json tables_of(const ApiContext& context) {
+  Json out = Json::array();
+  if (context.data_plane.counters() == nullptr) return out;
+  for (const TableUse& use : table_use(*context.data_plane.counters()))
+    out.push_back({{"name", use.name},
+                   {"what", use.what},
+                   {"worker", use.worker},
+                   {"used", use.used},
+                   {"used_max", use.used_max},
+                   {"size", use.size},
+                   {"percent", use.percent()},
+                   {"alarm", use.is_alarm()},
+                   {"remedy", use.remedy}});
   return out;
 }
 
@@ -64,11 +81,13 @@ Json listeners_of(const ApiContext& context, std::uint32_t service, TrafficCount
     const TrafficCounter counter = context.data_plane.listener(listener);
     sum.packets += counter.packets;
     sum.bytes += counter.bytes;
+    sum.refused += counter.refused;
     out.push_back({{"vip", listener.vip.text()},
                    {"port", listener.port.value()},
                    {"protocol", spell(listener.protocol)},
                    {"packets", counter.packets},
-                   {"bytes", counter.bytes}});
+                   {"bytes", counter.bytes},
+                   {"refused", counter.refused}});
   }
   return out;
 }
@@ -115,6 +134,7 @@ Response get_status(const Request&, const ApiContext& context) {
                         {"paths", state.paths_generation()}};
   out["data_plane"] = data_plane_status(context);
   out["counts"] = counts_of(state);
+  out["tables"] = tables_of(context);
   return json_response(out);
 }
 
@@ -131,6 +151,8 @@ Response get_services(const Request&, const ApiContext& context) {
                     {"port", field_to_json(config.ports)},
                     {"protocol", spell(service.protocol)},
                     {"forward", spell(service.forward)},
+                    {"proxy_protocol", spell(service.proxy_protocol)},
+                    {"syn_cookies", spell(service.syn_cookies)},
                     {"balance", spell(config.balance)},
                     {"slots", service.slots->size()},
                     {"idle_timeout_seconds", service.idle_timeout_seconds},
@@ -139,6 +161,7 @@ Response get_services(const Request&, const ApiContext& context) {
                     {"backends", count_backends(snapshot, service).to_json()},
                     {"packets", sum.packets},
                     {"bytes", sum.bytes},
+                    {"refused", sum.refused},
                     {"listeners", listeners}});
   }
   return json_response(Json{{"services", list}});

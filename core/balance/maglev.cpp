@@ -1,21 +1,14 @@
 #include "core/balance/maglev.h"
 
 #include <algorithm>
-#include <string_view>
+#include <vector>
 
-#include "core/flow/five_tuple.h"
+#include "core/balance/identity.h"
 
 namespace sluice {
 namespace {
 
 constexpr std::uint32_t unowned = 0xffffffff;
-
-// FNV-1a (Fowler, Noll, Vo), finished by mix64: stable on every machine, off the packet path.
-std::uint64_t hash_identity(std::string_view identity, std::uint64_t salt) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL ^ salt;
-  for (const char c : identity) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3ULL;
-  return mix64(hash);
-}
 
 // A backend's walk through the slots: offset, offset + skip, ... modulo the size (section 3.4 of
 // the paper).

@@ -2,9 +2,17 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace sluice {
+
+/// One that may own slots.
+struct SlotCandidate {
+  std::string identity;      // the same on every node and run; what the choice is made by
+  std::uint32_t weight = 1;  // 0: takes no slot
+  std::uint32_t number = 0;  // what the slots hold
+};
 
 /// The choice of a service, made ahead for every hash: slot -> backend number. Every policy fills
 /// one of these.

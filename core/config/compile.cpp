@@ -8,6 +8,7 @@
 #include "core/config/connect.h"
 #include "core/config/fill_slots.h"
 #include "core/config/numbering.h"
+#include "core/config/set_guards.h"
 
 namespace sluice {
 namespace {
@@ -45,6 +46,7 @@ Backend make_backend(const ServiceConfig& service, const BackendConfig& config,
   if (service.forward == Forward::nat && config.port.value() == 0 && service.ports.size() == 1)
     out.port = service.ports.front();
   out.weight = config.weight;
+  out.max_connections = config.max_connections;
   out.drained = config.drain;
   out.in_use = true;
   if (service.health.type == ProbeType::none) {
@@ -56,6 +58,17 @@ Backend make_backend(const ServiceConfig& service, const BackendConfig& config,
   const Path* const path = lookups.path_to(out.address);
   connect_backend(out, service, path, path == nullptr ? std::nullopt : lookups.port_of(*path));
   return out;
+}
+
+// Null for a service without quic_lb. `numbers` are of the configuration's backends, in its order.
+std::shared_ptr<const QuicRoutes> quic_routes_of(const ServiceConfig& service,
+                                                 const std::vector<BackendId>& numbers) {
+  if (service.quic_lb.empty()) return nullptr;
+  std::vector<QuicRoutes::Server> servers;
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    for (const QuicServerId& id : service.backends[i].quic_server_ids)
+      servers.emplace_back(id, static_cast<std::uint32_t>(numbers[i]));
+  return std::make_shared<const QuicRoutes>(service.quic_lb, servers);
 }
 
 void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
@@ -70,7 +83,8 @@ void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
                          .protocol = listener.protocol,
                          .used = true,
                          .is_local = is_local,
-                         .id = static_cast<std::uint16_t>(i)});
+                         .id = static_cast<std::uint16_t>(i),
+                         .guards = listener.guards});
     // All else that comes to a local service's VIP is the kernel's, as with any address of its own.
     if (is_local) continue;
     addresses[listener.vip] = {.address = listener.vip, .used = true, .is_vip = true};
@@ -106,12 +120,14 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     service.forward = wanted.forward;
     service.sending = sending_of(wanted);
     service.protocol = wanted.protocol;
+    service.proxy_protocol = wanted.proxy_protocol;
+    service.syn_cookies = wanted.syn_cookies;
     service.idle_timeout_seconds = static_cast<std::uint32_t>(
         std::chrono::ceil<std::chrono::seconds>(wanted.effective_idle_timeout()).count());
     for (const Address& vip : wanted.vips)
       for (const Port port : wanted.ports)
         out.listeners[listener_numbers.claim({vip, port, wanted.protocol})] = {
-            vip, port, wanted.protocol, number, true};
+            vip, port, wanted.protocol, number, true, {}};
     for (const Address& source : wanted.source_pool)
       service.source_pool.push_back(source_numbers.claim(source));
     for (const BackendConfig& entry : wanted.backends) {
@@ -122,9 +138,11 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
       out.backends[index] = std::move(backend);
       service.backends.push_back(BackendId{static_cast<std::uint32_t>(index)});
     }
+    service.quic = quic_routes_of(wanted, service.backends);
     fill_slots(service, out, wanted, previous);
     out.services.push_back(std::move(service));
   }
+  set_guards(out, config, previous);
   build_vip_table(out, source_numbers.claimed());
   return out;
 }

@@ -7,10 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/access.h"
 #include "core/config/mss_clamp.h"
 #include "core/config/tunnel.h"
 #include "core/net/address.h"
 #include "core/net/encap.h"
+#include "core/net/quic_lb.h"
 
 // What the operator wrote, after parsing and before compiling. Plain values: compared with ==, sent
 // whole from the control plane to the data plane (core/contract/codec.h), printed as JSON. Every
@@ -22,7 +24,15 @@ namespace sluice {
 enum class Driver : std::uint8_t { af_xdp, af_packet, tap, pci, vdev };
 enum class Hugepages : std::uint8_t { automatic, on, off };
 enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre, l3dsr, local };
-enum class Balance : std::uint8_t { maglev };
+enum class Balance : std::uint8_t {
+  maglev,
+  rendezvous,
+  weighted_round_robin,
+  weighted_least_connection,
+};
+enum class HashOf : std::uint8_t { flow, source };
+enum class ProxyProtocol : std::uint8_t { off, v2 };
+enum class SynCookies : std::uint8_t { off, automatic, always };
 enum class ProbeType : std::uint8_t { none, tcp, http };
 
 // The operator's spelling of each enumerator, in order of declaration. One list serves parsing,
@@ -44,7 +54,20 @@ struct Spelling<Forward> {
 };
 template <>
 struct Spelling<Balance> {
-  static constexpr std::string_view names[] = {"maglev"};
+  static constexpr std::string_view names[] = {"maglev", "rendezvous", "weighted_round_robin",
+                                               "weighted_least_connection"};
+};
+template <>
+struct Spelling<HashOf> {
+  static constexpr std::string_view names[] = {"5tuple", "source"};
+};
+template <>
+struct Spelling<ProxyProtocol> {
+  static constexpr std::string_view names[] = {"off", "v2"};
+};
+template <>
+struct Spelling<SynCookies> {
+  static constexpr std::string_view names[] = {"off", "auto", "always"};
 };
 template <>
 struct Spelling<ProbeType> {
@@ -157,13 +180,30 @@ struct HealthConfig {
   friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
 };
 
+/// A client stays on its backend, over many flows. No affinity without a timeout.
+struct AffinityConfig {
+  std::chrono::milliseconds timeout{0};  // after the client's last new flow; 0: none, 1 s to 8 h
+  std::uint8_t netmask4 = 32;            // bits of an IPv4 client's address that count, 1 to 32
+  std::uint8_t netmask6 = 128;           // and of an IPv6 client's, 1 to 128
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("timeout", self.timeout);
+    visit("netmask4", self.netmask4);
+    visit("netmask6", self.netmask6);
+  }
+  friend bool operator==(const AffinityConfig&, const AffinityConfig&) = default;
+};
+
 struct BackendConfig {
   std::string
       name;  // unique within its service; with the service's name it is the backend's identity
   Address address;
-  Port port;                 // nat only; 0: the service's port
-  std::uint16_t weight = 1;  // 0 to 1,000; 0 takes no new flow
-  bool drain = false;        // keeps its flows, takes no new one
+  Port port;                                  // nat only; 0: the service's port
+  std::uint16_t weight = 1;                   // 0 to 1,000; 0 takes no new flow
+  bool drain = false;                         // keeps its flows, takes no new one
+  std::uint32_t max_connections = 0;          // flows at a time over all workers; 0: no limit
+  std::vector<QuicServerId> quic_server_ids;  // with quic_lb: one for each server_id_length
 
   template <typename Self, typename Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -172,9 +212,16 @@ struct BackendConfig {
     visit("port", self.port);
     visit("weight", self.weight);
     visit("drain", self.drain);
+    visit("max_connections", self.max_connections);
+    visit("quic_server_id", self.quic_server_ids);
   }
   friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
 };
+
+/// The size of a slot table where the operator gives none.
+[[nodiscard]] constexpr std::uint32_t default_slots(Balance balance) {
+  return balance == Balance::rendezvous ? 1U << 20 : 65'537;
+}
 
 struct ServiceConfig {
   std::string name;
@@ -183,18 +230,33 @@ struct ServiceConfig {
   Protocol protocol = Protocol::tcp;
   Forward forward = Forward::ipip;
   Balance balance = Balance::maglev;
-  std::uint32_t slots = 65'537;                  // size of the Maglev table, a prime
-  std::vector<Address> source_pool;              // nat: our addresses that servers see
+  std::uint32_t slots = default_slots(Balance::maglev);  // a prime; rendezvous: a power of two
+  HashOf hash = HashOf::flow;                            // what the slot is chosen by
+  AffinityConfig affinity;
+  bool one_packet = false;                            // udp: each datagram is picked anew
+  std::vector<Address> source_pool;                   // nat: our addresses that servers see
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;  // nat and TCP: tells servers the client
+  SynCookies syn_cookies = SynCookies::off;           // nat and TCP: no state for half-open flows
   std::uint8_t gue_variant = 1;                  // gue: 1 no header after UDP, 0 one of four bytes
   Port gue_port = gue_port_default;              // gue: the servers' port
   TunnelSource tunnel_source;                    // tunnels: the outer source address
   std::uint8_t tunnel_ttl = tunnel_ttl_default;  // tunnels: 1 to 255
   TunnelDscp tunnel_dscp;                        // tunnels: of the outer header
+  std::vector<QuicLbConfig> quic_lb;             // udp: by whose connection IDs packets go first
   std::uint8_t l3dsr_dscp = 0;                   // l3dsr: 1 to 63, by which servers know the VIP
   std::uint16_t mtu_bytes =
       0;               // of packets to backends, if the path's is not smaller; 0: the path's
   MssClamp mss_clamp;  // of TCP's SYNs
   std::chrono::milliseconds idle_timeout{0};  // 0: 15 min for TCP, 2 min for UDP
+  std::vector<AccessItem> deny;               // clients that may not use it
+  std::vector<AccessItem> allow;              // not empty: the only ones that may
+  // What one client may do, on each worker; 0: no limit. A burst of 0 is one second's worth.
+  std::uint32_t source_packets_per_second = 0;
+  std::uint32_t source_packets_burst = 0;
+  std::uint32_t source_connections_per_second = 0;
+  std::uint32_t source_connections_burst = 0;
+  std::uint32_t source_connections = 0;  // open at once
+  std::uint8_t limit_netmask6 = 64;      // IPv6 clients with these bits in common are one
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -207,7 +269,12 @@ struct ServiceConfig {
     visit("forward", self.forward);
     visit("balance", self.balance);
     visit("slots", self.slots);
+    visit("hash", self.hash);
+    visit("affinity", self.affinity);
+    visit("one_packet", self.one_packet);
     visit("source_pool", self.source_pool);
+    visit("proxy_protocol", self.proxy_protocol);
+    visit("syn_cookies", self.syn_cookies);
     visit("gue_variant", self.gue_variant);
     visit("gue_port", self.gue_port);
     visit("tunnel_source", self.tunnel_source);
@@ -217,6 +284,15 @@ struct ServiceConfig {
     visit("mtu", self.mtu_bytes);
     visit("mss_clamp", self.mss_clamp);
     visit("idle_timeout", self.idle_timeout);
+    visit("quic_lb", self.quic_lb);
+    visit("deny", self.deny);
+    visit("allow", self.allow);
+    visit("source_packets_per_second", self.source_packets_per_second);
+    visit("source_packets_burst", self.source_packets_burst);
+    visit("source_connections_per_second", self.source_connections_per_second);
+    visit("source_connections_burst", self.source_connections_burst);
+    visit("source_connections", self.source_connections);
+    visit("limit_netmask6", self.limit_netmask6);
     visit("health", self.health);
     visit("backend", self.backends);
   }
@@ -232,12 +308,16 @@ struct Config {
   DataplaneConfig dataplane;
   std::vector<PortConfig> ports;
   std::vector<ServiceConfig> services;
+  AccessConfig access;
+  std::vector<PrefixListConfig> prefix_lists;
 
   template <typename Self, typename Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("dataplane", self.dataplane);
     visit("port", self.ports);
     visit("service", self.services);
+    visit("access", self.access);
+    visit("prefix_list", self.prefix_lists);
   }
   friend bool operator==(const Config&, const Config&) = default;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/config/diff_access.h"
 #include "core/contract/codec.h"
 
 namespace sluice {
@@ -35,6 +36,12 @@ std::string show(const T& value) {
     return std::string(spell(value));
   } else if constexpr (std::is_integral_v<T>) {
     return std::to_string(value);
+  } else if constexpr (Described<T>) {
+    std::string out;
+    T::fields(value, [&](std::string_view name, const auto& field) {
+      out += (out.empty() ? "{" : ", ") + std::string(name) + " " + show(field);
+    });
+    return out + "}";
   } else {
     return show_list(value);
   }
@@ -94,8 +101,10 @@ bool compare(Plan& plan, const T* before, const T* after, const std::string& sub
   if (before != nullptr && after != nullptr) {
     std::vector<std::string> differences;
     list_differences(*before, *after, "", differences);
-    if constexpr (std::is_same_v<T, ServiceConfig>)
+    if constexpr (std::is_same_v<T, ServiceConfig>) {
+      list_differences(before->affinity, after->affinity, "affinity.", differences);
       list_differences(before->health, after->health, "health.", differences);
+    }
     if (!differences.empty())
       plan.changes.push_back({Change::Kind::changed, subject, joined(differences), needs_restart});
     return true;
@@ -168,6 +177,7 @@ Plan diff(const Snapshot& before, const Snapshot& after) {
   const bool reordered = !plan.needs_restart() && before.config.ports != after.config.ports;
   if (reordered) plan.changes.push_back({Change::Kind::changed, "port", "order of the list", true});
   diff_services(plan, before.config, after.config);
+  diff_access(plan, before.config, after.config);
   shift_slots(plan, before, after);
   for (std::size_t i = 0; i < before.backends.size(); ++i) {
     const Backend& old = before.backends[i];

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 
+#include "core/config/explain_choice.h"
+#include "core/config/explain_quic.h"
+
 namespace sluice {
 namespace {
-
-std::string state_text(const Backend& backend) {
-  std::string out(spell(backend.health));
-  if (backend.drained) out += ", drained";
-  return out;
-}
 
 // Whether the flow table's entry decides; says why not otherwise.
 const Backend* known_backend(const Snapshot& snapshot, const Listener& listener, Target entry,
@@ -20,7 +17,10 @@ const Backend* known_backend(const Snapshot& snapshot, const Listener& listener,
     return nullptr;
   }
   if (!backend->keeps_flows) {
-    reasons.push_back("the flow table has " + backend->name + ", which is down: picked anew");
+    const bool is_down = backend->health == TargetState::down;
+    reasons.push_back("the flow table has " + backend->name +
+                      (is_down ? ", which is down: picked anew"
+                               : ", but one_packet remembers no flow: picked anew"));
     return nullptr;
   }
   reasons.push_back("the flow table knows this flow: it stays on " + backend->name);
@@ -28,20 +28,13 @@ const Backend* known_backend(const Snapshot& snapshot, const Listener& listener,
 }
 
 const Backend* picked_backend(const Snapshot& snapshot, const Service& service, std::uint64_t hash,
-                              Explanation& out) {
+                              std::span<const std::uint64_t> active_flows, Explanation& out) {
   if (service.slots->empty()) {
     out.reasons.push_back("no backend of " + service.name +
                           " takes new flows: dropped (drop_no_backend)");
     return nullptr;
   }
-  out.slot_count = service.slots->size();
-  out.slot = service.slots->slot_of(hash);
-  const Backend& backend = snapshot.backend(BackendId{service.slots->owner(out.slot)});
-  out.reasons.push_back("slot " + std::to_string(out.slot) + " of " +
-                        std::to_string(out.slot_count) + " belongs to " + backend.name + " (" +
-                        state_text(backend) + ")");
-  if (service.panic) out.reasons.push_back("panic rule: every backend is down, so all are used");
-  return &backend;
+  return explain_choice({snapshot, service, hash, active_flows}, out);
 }
 
 // The headers in front of this flow's packets, from the outside in.
@@ -64,6 +57,27 @@ std::string tunnel_text(const Tunnel& tunnel, Family inner, std::uint64_t hash) 
   return out;
 }
 
+// Whether an access list drops the client's packets; of what only shows in traffic, the limits, it
+// says that they are there.
+bool is_refused(const Snapshot& snapshot, const Service& service, const Address& client,
+                std::vector<std::string>& reasons) {
+  const auto refuses = [&](const auto& table, const std::string& whose) {
+    if (table == nullptr || table->find(client)) return false;
+    reasons.push_back(client.text() + " is refused by the access lists of " + whose +
+                      ": dropped (drop_denied)");
+    return true;
+  };
+  if (refuses(snapshot.access, "[access]") || refuses(service.access, "service " + service.name))
+    return true;
+  if (snapshot.access != nullptr || service.access != nullptr)
+    reasons.push_back("the access lists let " + client.text() + " in");
+  if (service.source_rules.limit_anything())
+    reasons.push_back("service " + service.name +
+                      " has limits per source: over them packets are dropped "
+                      "(drop_source_packets, drop_source_connections)");
+  return false;
+}
+
 // What the service's own limits change, where it has any.
 void describe_sizes(Explanation& out, const Config& config, const Service& service,
                     const Backend& backend) {
@@ -76,6 +90,17 @@ void describe_sizes(Explanation& out, const Config& config, const Service& servi
   if (mss_bytes_max != 0)
     out.reasons.push_back("a SYN's segment size becomes " + std::to_string(mss_bytes_max) +
                           " where it is larger (mss_clamp)");
+}
+
+// What is done to the TCP of a translated service.
+void describe_nat_tcp(Explanation& out, const Service& service) {
+  if (service.proxy_protocol == ProxyProtocol::v2)
+    out.reasons.push_back("a PROXY protocol header (v2) tells the server client and VIP");
+  if (service.syn_cookies != SynCookies::off && !out.known_flow)
+    out.reasons.push_back(
+        std::string("a SYN is answered by a SYN cookie") +
+        (service.syn_cookies == SynCookies::always ? "" : " while many sessions are half-open") +
+        "; the server gets one once the client has proved its address");
 }
 
 void describe_sending(Explanation& out, const Snapshot& snapshot, const Service& service,
@@ -103,6 +128,7 @@ void describe_sending(Explanation& out, const Snapshot& snapshot, const Service&
               .text() +
           ", source one of the pool" +
           (service.sending == Sending::nat64 ? ", IPv6 becomes IPv4" : "");
+      describe_nat_tcp(out, service);
       break;
     case Forward::l3dsr:
       out.encapsulation = "none; destination becomes " + backend.address.text() + ", DSCP " +
@@ -135,7 +161,8 @@ std::string text_without_listener(const Snapshot& snapshot, const FiveTuple& tup
 
 }  // namespace
 
-Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry) {
+Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry,
+                    std::span<const std::uint64_t> active_flows, std::optional<QuicHeader> quic) {
   Explanation out;
   out.tuple = tuple;
   const auto* found =
@@ -155,13 +182,16 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
     out.reasons.push_back("the service is local: left to the kernel of this host (sent_local)");
     return out;
   }
+  if (is_refused(snapshot, service, tuple.source, out.reasons)) return out;
   const std::uint64_t hash = hash_flow(tuple, snapshot.hash_seed);
   out.flow_hash = static_cast<std::uint32_t>(hash >> 32);
 
-  const Backend* backend = entry ? known_backend(snapshot, listener, *entry, out.reasons) : nullptr;
-  out.known_flow = backend != nullptr;
-  if (!entry) out.reasons.push_back("the flow table does not know this flow");
-  if (backend == nullptr) backend = picked_backend(snapshot, service, hash, out);
+  const Backend* backend = named_backend(snapshot, service, quic, out.reasons);
+  out.by_connection_id = backend != nullptr;
+  if (backend == nullptr && entry) backend = known_backend(snapshot, listener, *entry, out.reasons);
+  out.known_flow = backend != nullptr && !out.by_connection_id;
+  if (backend == nullptr && !entry) out.reasons.emplace_back(unknown_flow_reason);
+  if (backend == nullptr) backend = picked_backend(snapshot, service, hash, active_flows, out);
   if (backend == nullptr) return out;
   out.backend = backend->target.backend();
   out.backend_name = backend->name;

@@ -8,11 +8,15 @@
 #include <vector>
 
 #include "core/balance/slots.h"
+#include "core/config/choosing.h"
 #include "core/config/config.h"
 #include "core/config/paths.h"
+#include "core/config/quic_routes.h"
 #include "core/config/vip_table.h"
 #include "core/health/state.h"
+#include "core/limit/source_rules.h"
 #include "core/net/encap.h"
+#include "core/net/prefix_table.h"
 
 // What the workers forward by: Config, Health and Paths compiled into tables. Immutable once
 // published. Listeners and backends keep their number from one snapshot to the next, so that flow
@@ -62,6 +66,7 @@ struct Listener {
   Protocol protocol = Protocol::tcp;
   std::uint32_t service = 0;  // index into Snapshot::services
   bool in_use = false;
+  Guards guards;
 };
 
 struct Backend {
@@ -71,12 +76,14 @@ struct Backend {
   Port port;  // 0: unchanged by forwarding
   std::uint32_t service = 0;
   std::uint16_t weight = 1;
-  Target target;  // what new flow entries to it hold
+  std::uint32_t max_connections = 0;  // 0: no limit
+  Target target;                      // what new flow entries to it hold
   TargetState health = TargetState::unknown;
   bool in_use = false;  // when not, `target` is the last holder's, so that the next one gets
                         // another incarnation
   bool drained = false;
-  bool keeps_flows = false;         // flows that are on it stay: it is not down, or everything is
+  bool keeps_flows = false;         // flows that are on it stay: it is not down, or everything is;
+                                    // never with one_packet, which remembers no flows
   std::optional<Path> path;         // none: unreachable, packets to it are dropped and counted
   std::string_view no_path_reason;  // a literal, when there is no path
   PortIndex out_port = no_port;
@@ -105,13 +112,19 @@ struct Service {
   Forward forward = Forward::ipip;
   Sending sending = Sending::plain_ipip;
   Protocol protocol = Protocol::tcp;
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;
+  SynCookies syn_cookies = SynCookies::off;
   std::uint32_t idle_timeout_seconds = 900;
   std::shared_ptr<const SlotTable>
       slots;  // of BackendIds, never null; empty when there is no backend to choose
-  std::vector<SlotShare> shares;  // what the slots were built from
+  std::shared_ptr<const QuicRoutes> quic;  // null without quic_lb
+  std::vector<SlotShare> shares;           // what the slots were built from
+  Choosing choosing;
   std::vector<BackendId> backends;
-  std::vector<std::uint16_t> source_pool;  // nat: indexes into Snapshot::sources
-  bool panic = false;                      // no backend is up or unknown: all are used
+  std::vector<std::uint16_t> source_pool;     // nat: indexes into Snapshot::sources
+  bool panic = false;                         // no backend is up or unknown: all are used
+  std::shared_ptr<const PrefixTable> access;  // which clients may use it; null: all
+  SourceRules source_rules;
 };
 
 struct Snapshot {
@@ -121,6 +134,9 @@ struct Snapshot {
   std::vector<Backend> backends;    // by BackendId; in_use or free
   std::vector<Address> sources;     // every source-pool address; an index stays with its address
   VipTable vips;
+  std::shared_ptr<const PrefixTable> access;  // who may send to any VIP; null: everybody
+  // Changes with whatever the counts of open connections depend on: see SourceTable.
+  std::uint64_t source_rules_signature = 0;
   std::uint64_t hash_seed = 0;
 
   [[nodiscard]] const Backend& backend(BackendId id) const {

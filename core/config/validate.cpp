@@ -4,11 +4,14 @@
 #include <set>
 #include <tuple>
 
-#include "core/balance/maglev.h"
 #include "core/config/config.h"
 #include "core/config/config_scope.h"
 #include "core/config/snapshot.h"
+#include "core/config/validate_access.h"
+#include "core/config/validate_choosing.h"
 #include "core/config/validate_forward.h"
+#include "core/config/validate_nat_tcp.h"
+#include "core/config/validate_quic.h"
 #include "core/config/validate_tunnel.h"
 
 namespace sluice {
@@ -19,7 +22,6 @@ using Scope = ConfigScope;
 
 constexpr std::size_t ports_max = 64;
 constexpr std::size_t interface_name_bytes_max = 15;  // IFNAMSIZ of Linux less the terminator
-constexpr std::uint32_t slots_max = 16'777'259;
 
 bool is_name(std::string_view text) {
   const auto allowed = [](char c) {
@@ -222,11 +224,12 @@ void check_nat(const Scope& scope, const ServiceConfig& service) {
 
 void check_service(const Scope& scope, const ServiceConfig& service, Claims& claims) {
   scope.spelling("forward", service.forward);
-  scope.spelling("balance", service.balance);
   scope.spelling("protocol", service.protocol);
   check_listeners(scope, service, claims);
   check_nat(scope, service);
+  check_nat_tcp(scope, service);
   check_tunnel(scope, service);
+  check_quic(scope, service);
   check_forward(scope, service);
   for (std::size_t i = 0; i < service.source_pool.size(); ++i) {
     if (!is_host_address(service.source_pool[i]))
@@ -235,9 +238,7 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
                   "write a unicast address of this host");
     claims.sources.emplace(service.source_pool[i], scope.inner(indexed("source_pool", i)));
   }
-  if (service.slots < 251 || service.slots > slots_max || !is_prime(service.slots))
-    scope.error("slots", std::to_string(service.slots) + " slots",
-                "write a prime from 251 to 16777259; 65537 suits up to 650 backends, 655373 more");
+  check_choosing(scope, service);
   if (service.idle_timeout != 0ms && (service.idle_timeout < 1s || service.idle_timeout > 8h))
     scope.error("idle_timeout",
                 "idle_timeout is " + std::to_string(service.idle_timeout.count()) + " ms",
@@ -246,8 +247,6 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
   if (service.backends.empty() && service.forward != Forward::local)
     scope.error("", "service \"" + service.name + "\" has no backend",
                 "add one: [[service.backend]] name and address");
-  if (service.backends.size() > service.slots)
-    scope.error("slots", "there are more backends than slots", "write a larger prime");
   std::map<std::string, std::size_t, std::less<>> names;
   for (std::size_t i = 0; i < service.backends.size(); ++i) {
     const Scope inner = scope.at(indexed("backend", i));
@@ -301,6 +300,7 @@ std::vector<ConfigError> validate(const Config& config) {
   }
   check_whole(root, config, claims);
   check_forwards(root, config);
+  check_access(root, config);
   return errors;
 }
 

@@ -9,6 +9,14 @@
 
 namespace sluice {
 
+/// What a client's packets have to pass before they are forwarded. In the table, so that services
+/// without any pay nothing.
+struct Guards {
+  bool access : 1 = false;   // deny or allow lists, of the service or of all
+  bool sources : 1 = false;  // limits per source
+  [[nodiscard]] bool any() const { return access || sources; }
+};
+
 /// What a destination address means to us.
 struct OwnAddress {
   static constexpr std::uint16_t no_source = 0xffff;
@@ -31,6 +39,7 @@ class VipTable {
     bool used = false;
     bool is_local = false;  // its packets are for the kernel of this host
     std::uint16_t id = 0;
+    Guards guards{};
   };
 
   VipTable() = default;

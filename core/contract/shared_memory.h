@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/config/snapshot.h"
+#include "core/flow/affinity_entry.h"
 #include "core/flow/connection_table.h"
 #include "core/flow/entry.h"
 #include "core/flow/verdict.h"
@@ -57,13 +58,37 @@ struct BackendRecord {
 
 struct TrafficCounter {
   std::uint64_t packets = 0;
-  std::uint64_t bytes = 0;  // of IP packets as they came in
+  std::uint64_t bytes = 0;    // of IP packets as they came in
+  std::uint64_t refused = 0;  // of the packets: dropped by an access list or a limit per source
 };
 
 struct BackendCounter {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
   std::uint64_t flows = 0;  // flows that were begun on it
+  // Flows that this worker remembers on it and that are not closing: no counter, goes up and down.
+  // Stored atomically: other workers read it to choose by.
+  std::uint64_t active = 0;
+};
+
+/// The tables of a worker that can fill up.
+enum class TableKind : std::uint8_t {
+  flows4,
+  flows6,
+  nat_sessions,
+  nat_returns4,
+  nat_returns6,
+  fragments,
+  sources,
+  count_,
+};
+inline constexpr std::size_t table_kind_count = static_cast<std::size_t>(TableKind::count_);
+
+/// How full a table is; not a counter, it goes up and down. Stored every millisecond or so.
+struct TableGauge {
+  std::uint64_t used = 0;
+  std::uint64_t used_max = 0;  // the most that it ever was
+  std::uint64_t size = 0;      // what it is made for; 0: the worker has not run yet
 };
 
 /// One worker's; the worker: writes, anyone: reads.
@@ -76,7 +101,15 @@ struct alignas(64) WorkerCounters {
   std::uint64_t flows_expired = 0;
   std::uint64_t flows_evicted = 0;      // half-open ones that gave way
   std::uint64_t flows_repicked = 0;     // moved because their backend was down or gone
+  std::uint64_t affinity_full = 0;      // clients that there was no room to remember
   std::uint64_t fragments_evicted = 0;  // first fragments that were forgotten before their time
+  // Packets of services with quic_lb: which way they found their backend.
+  std::uint64_t quic_by_connection_id = 0;
+  std::uint64_t quic_by_flow = 0;      // the connection ID names no server: by flow table or slot
+  std::uint64_t quic_flows_moved = 0;  // known flows whose next connection ID named another server
+  std::uint64_t sources_evicted = 0;    // sources that were forgotten for newer ones
+  std::uint64_t sources_untracked = 0;  // packets that no limit was applied to: no room for theirs
+  std::array<TableGauge, table_kind_count> tables{};  // by TableKind
   alignas(64) std::array<TrafficCounter, listeners_max> listeners;
   alignas(64) std::array<BackendCounter, backends_max> backends;
 };
@@ -112,6 +145,7 @@ struct FlowsSegment {
   std::uint64_t returns4_offset = 0, returns4_buckets = 0;
   std::uint64_t returns6_offset = 0, returns6_buckets = 0;
   std::uint64_t sessions_offset = 0, sessions_count = 0;
+  std::uint64_t affinities_offset = 0, affinities_buckets = 0;
   std::uint64_t size_bytes = 0;  // of the whole segment
 };
 

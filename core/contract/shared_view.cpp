@@ -44,6 +44,7 @@ TrafficCounter CountersView::listener(std::uint16_t id) const {
   for (std::uint32_t i = 0; i < workers() && id < listeners_max; ++i) {
     sum.packets += worker(i).listeners[id].packets;
     sum.bytes += worker(i).listeners[id].bytes;
+    sum.refused += worker(i).listeners[id].refused;
   }
   return sum;
 }
@@ -54,6 +55,7 @@ BackendCounter CountersView::backend(std::uint32_t id) const {
     sum.packets += worker(i).backends[id].packets;
     sum.bytes += worker(i).backends[id].bytes;
     sum.flows += worker(i).backends[id].flows;
+    sum.active += worker(i).backends[id].active;
   }
   return sum;
 }

@@ -67,23 +67,29 @@ class ConnectionTable {
   [[nodiscard]] Entry* insert(std::uint64_t hash, Expendable&& expendable, Evict&& evict) {
     const std::size_t homes[] = {primary(hash), alternate(hash)};
     for (const std::size_t home : homes)
-      if (Entry* entry = free_entry(home)) return entry;
+      if (Entry* entry = free_entry(home)) return count(entry);
     for (const std::size_t home : homes)
       for (Entry& entry : buckets_[home].entries)
         if (expendable(std::as_const(entry))) {
           evict(entry);
           clear(entry);
-          return &entry;
+          return count(&entry);
         }
     for (const std::size_t home : homes)
-      if (Entry* entry = make_room(home)) return entry;
+      if (Entry* entry = make_room(home)) return count(entry);
     return nullptr;
   }
 
-  void clear(Entry& entry) { entry = Entry{}; }
+  /// `entry` is not empty.
+  void clear(Entry& entry) {
+    entry = Entry{};
+    --size_;
+  }
+  /// How many entries there are.
+  [[nodiscard]] std::size_t size() const { return size_; }
 
   /// Visits the entries of `count` buckets from `cursor` on, round and round; returns the next
-  /// cursor. For ageing in small steps.
+  /// cursor. For ageing in small steps: `visit` may clear what it is shown.
   template <typename Visit>
   std::size_t sweep(std::size_t cursor, std::size_t count, Visit&& visit) {
     for (std::size_t i = 0; i < count; ++i, ++cursor)
@@ -93,6 +99,10 @@ class ConnectionTable {
   }
 
   [[nodiscard]] std::size_t bucket_count() const { return buckets_.size(); }
+  /// How many entries fit before insertions are refused now and then.
+  [[nodiscard]] std::size_t capacity() const {
+    return buckets_.size() * ways * load_percent_max / 100;
+  }
 
  private:
   [[nodiscard]] std::size_t primary(std::uint64_t hash) const { return hash & mask_; }
@@ -110,6 +120,10 @@ class ConnectionTable {
       if (entry.is_empty()) return &entry;
     return nullptr;
   }
+  Entry* count(Entry* entry) {
+    ++size_;
+    return entry;
+  }
   // Moves one entry of a full bucket to that entry's other bucket (cuckoo hashing, one step).
   Entry* make_room(std::size_t bucket) {
     for (Entry& entry : buckets_[bucket].entries) {
@@ -118,7 +132,7 @@ class ConnectionTable {
       Entry* room = free_entry(other);
       if (room == nullptr) continue;
       *room = entry;
-      clear(entry);
+      entry = Entry{};
       return &entry;
     }
     return nullptr;
@@ -127,6 +141,7 @@ class ConnectionTable {
   std::span<Bucket> buckets_;
   std::size_t mask_ = 0;
   std::uint64_t seed_ = 0;
+  std::size_t size_ = 0;
 };
 
 }  // namespace sluice

@@ -20,9 +20,17 @@ using FlowTick = std::uint16_t;
 enum class FlowState : std::uint8_t {
   empty,
   opening,      // TCP, only SYNs so far
-  established,  // TCP after an ACK; UDP at once
+  established,  // TCP after an ACK; UDP once the client has spoken again
   closing,      // TCP after FIN or RST
+  unanswered,   // UDP, a new client's, which may be forged; with a NAT session, however many
+  answered,     // UDP with a NAT session: the server spoke, the client has not since
 };
+
+/// Whether nothing yet shows that the client is real: such a flow gives way when there is no room.
+[[nodiscard]] constexpr bool is_half_open(FlowState state) {
+  return state == FlowState::opening || state == FlowState::unanswered ||
+         state == FlowState::answered;
+}
 
 /// Who a packet of a client's flow is from and for: the listener stands for VIP, port and protocol.
 struct FlowKey {
@@ -37,7 +45,9 @@ struct FlowValue {
   std::uint32_t value = 0;
   FlowTick last_seen = 0;
   FlowState state = FlowState::empty;
-  std::uint8_t is_nat = 0;
+  std::uint8_t is_nat : 1 = 0;
+  // The SourceTable's epoch in which this flow was counted among its client's; 0: it is not.
+  std::uint8_t counted_epoch : 7 = 0;
 };
 static_assert(sizeof(FlowValue) == 8);
 
@@ -141,7 +151,8 @@ struct alignas(64) NatSession {
   std::array<std::uint8_t, 6> own_mac{};     // the address that hop sends to
   std::uint32_t target = 0;                  // Target bits
   FlowTick last_seen = 0;
-  FlowState state = FlowState::empty;
+  FlowState state : 7 = FlowState::empty;  // g++ 12 takes no {} for a whole session then
+  std::uint8_t is_adjusted : 1 = 0;  // its NatAdjust (core/flow/adjust.h) is in use
   std::uint8_t protocol = 0;
 };
 static_assert(sizeof(NatSession) == 64);

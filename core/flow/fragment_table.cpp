@@ -40,4 +40,9 @@ const FirstFragment* FragmentTable::find(const FragmentKey& key, std::uint64_t n
   return nullptr;
 }
 
+std::size_t FragmentTable::used_in(std::size_t bucket, std::uint64_t now_ns) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      buckets_[bucket], [now_ns](const Entry& entry) { return entry.ends_ns > now_ns; }));
+}
+
 }  // namespace sluice

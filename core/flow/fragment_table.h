@@ -47,6 +47,8 @@ class FragmentTable {
   /// The first fragment of this datagram; null when it is not known or too old. The pointer is good
   /// until the next `remember`.
   [[nodiscard]] const FirstFragment* find(const FragmentKey& key, std::uint64_t now_ns) const;
+  /// Entries of this bucket that are alive.
+  [[nodiscard]] std::size_t used_in(std::size_t bucket, std::uint64_t now_ns) const;
 
  private:
   struct Entry {

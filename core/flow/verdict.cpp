@@ -89,6 +89,11 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_fragment_unknown:
       return {"drop_fragment_unknown",
               "a later fragment, but its first one has not been seen by this worker of late"};
+    case Verdict::held_fragment:
+      return {"held_fragment", "a later fragment that came early and waits for its first one"};
+    case Verdict::drop_fragment_hold_full:
+      return {"drop_fragment_hold_full",
+              "a later fragment that came early, but too many wait for their first one already"};
     case Verdict::sent_l3dsr:
       return {"sent_l3dsr", "sent to a backend with a new destination and the DSCP of its VIP"};
     case Verdict::sent_local:
@@ -100,6 +105,32 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_nat64_untranslatable:
       return {"drop_nat64_untranslatable",
               "its headers have no form in the other version of IP (RFC 7915)"};
+    case Verdict::sent_proxy_header:
+      return {"sent_proxy_header", "sent to a backend with a PROXY protocol header in front"};
+    case Verdict::replied_syn_cookie:
+      return {"replied_syn_cookie", "a SYN, answered by a SYN cookie: nothing was remembered"};
+    case Verdict::sent_syn_proxy:
+      return {"sent_syn_proxy",
+              "a client proved its address by a SYN cookie; a SYN went on to a backend for it"};
+    case Verdict::drop_syn_cookie_invalid:
+      return {"drop_syn_cookie_invalid",
+              "of no flow we know and without a valid SYN cookie; a flood, or a very late client"};
+    case Verdict::drop_nat_cannot_adjust:
+      return {"drop_nat_cannot_adjust",
+              "a TCP segment of a translated flow that cannot be what comes next, or a fragment "
+              "where a PROXY protocol header is due"};
+    case Verdict::drop_backends_full:
+      return {"drop_backends_full",
+              "every backend has as many flows as its max_connections allows: raise it, or add "
+              "backends"};
+    case Verdict::drop_denied:
+      return {"drop_denied", "its source is on a deny list, or not on the allow list"};
+    case Verdict::drop_source_packets:
+      return {"drop_source_packets",
+              "its source sends more than the service's source_packets_per_second"};
+    case Verdict::drop_source_connections:
+      return {"drop_source_connections",
+              "its source opens or has more connections than the service allows one"};
     case Verdict::count_:
       break;
   }

@@ -51,6 +51,7 @@ void classify(const Snapshot& snapshot, Packet& packet) {
             snapshot.vips.find(parsed.destination, parsed.destination_port, protocol)) {
       packet.role = listener->is_local ? Role::local : Role::flow;
       packet.listener = listener->id;
+      packet.guards = listener->guards;
       return;
     }
   }

@@ -45,6 +45,10 @@ FlowMemory divide(std::uint8_t* base, std::size_t flows_max, FlowsSegment& heade
   out.returns6 = layout.take<ConnectionTable<NatReturn6>::Bucket>(header.returns6_buckets,
                                                                   header.returns6_offset);
   out.sessions = layout.take<NatSession>(flows_max, header.sessions_offset);
+  header.affinities_buckets = ConnectionTable<AffinityEntry>::buckets_for(flows_max / 8);
+  out.affinities = layout.take<ConnectionTable<AffinityEntry>::Bucket>(header.affinities_buckets,
+                                                                       header.affinities_offset);
+  out.sources = layout.take<SourceTable::Bucket>(SourceTable::buckets_for(flows_max), ignored);
   size_bytes = layout.used();
   return out;
 }

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "core/contract/shared_memory.h"
+#include "core/limit/source_table.h"
 
 namespace sluice::dataplane {
 
@@ -17,8 +18,11 @@ struct FlowMemory {
   std::span<ConnectionTable<NatReturn4>::Bucket> returns4;
   std::span<ConnectionTable<NatReturn6>::Bucket> returns6;
   std::span<NatSession> sessions;
+  std::span<ConnectionTable<AffinityEntry>::Bucket> affinities;
+  std::span<SourceTable::Bucket> sources;  // only this process looks into it
 
-  /// How much memory `lay_out` needs for this many flows of each kind.
+  /// How much memory `lay_out` needs for this many flows of each kind, and clients
+  /// for an eighth of them.
   [[nodiscard]] static std::size_t size_bytes(std::size_t flows_max);
   /// Divides zeroed memory of that size, aligned to 64, and fills in the header, its magic last.
   [[nodiscard]] static FlowMemory lay_out(std::span<std::uint8_t> memory, std::size_t flows_max,

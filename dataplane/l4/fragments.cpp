@@ -1,6 +1,7 @@
 #include "dataplane/l4/fragments.h"
 
 #include "core/net/wire.h"
+#include "dataplane/l4/gauge.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -38,6 +39,7 @@ void take_ports(ParsedPacket& later, const FirstFragment& first) {
   if (listener != nullptr) {
     packet.role = Role::flow;
     packet.listener = listener->id;
+    packet.guards = listener->guards;
   } else if (own == nullptr || own->is_vip) {
     packet.verdict = Verdict::drop_no_listener;
   } else {
@@ -50,6 +52,16 @@ void take_ports(ParsedPacket& later, const FirstFragment& first) {
 
 Fragments::Fragments(std::uint64_t seed, WorkerCounters& counters)
     : table_(buckets, seed), counters_(counters) {}
+
+void Fragments::age() {
+  for (std::size_t i = 0; i < buckets_counted_per_step; ++i) {
+    used_so_far_ += table_.used_in(sweep_, now_ns_);
+    if (++sweep_ < buckets) continue;
+    show_use(counters_, TableKind::fragments, used_so_far_, buckets * FragmentTable::ways);
+    sweep_ = 0;
+    used_so_far_ = 0;
+  }
+}
 
 void Fragments::classify(const Snapshot& snapshot, Packet& packet) {
   ParsedPacket& parsed = packet.parsed;
@@ -65,6 +77,7 @@ void Fragments::classify(const Snapshot& snapshot, Packet& packet) {
                                            .tcp_flags = parsed.tcp_flags},
                                           now_ns_);
     if (gave_way) ++counters_.fragments_evicted;
+    has_new_first_ = true;
     return;
   }
   // A first fragment with a layer 4 that has no ports, or a later one of it.
@@ -74,11 +87,19 @@ void Fragments::classify(const Snapshot& snapshot, Packet& packet) {
   }
   const FirstFragment* first = table_.find(key, now_ns_);
   if (first == nullptr) {
-    packet.verdict = Verdict::drop_fragment_unknown;
+    hold(key, packet);
     return;
   }
   take_ports(parsed, *first);
   classify_by_ports(snapshot, packet);
+}
+
+void Fragments::hold(const FragmentKey& key, Packet& packet) {
+  packet.verdict = Verdict::drop_fragment_unknown;
+  if (packet.has_waited) return;
+  const auto slot = held_.add(key, now_ns_);
+  packet.verdict = slot ? Verdict::held_fragment : Verdict::drop_fragment_hold_full;
+  packet.hold_slot = slot.value_or(0);
 }
 
 }  // namespace sluice::dataplane

@@ -10,11 +10,20 @@ constexpr std::uint32_t source_port_count = 65'536 - source_port_first;
 // Ports tried per pool address before the next address: with w workers one in w suits, and of those
 // few are taken unless the pool is nearly spent.
 constexpr std::uint32_t port_tries = 512;
+// Ports found taken after which a half-open session among their holders is to give way, instead of
+// a search through a pool that a flood has used up.
+constexpr std::uint32_t taken_ports_max = 32;
 // Sessions looked at, a cache line each, for a half-open one when all are taken.
 constexpr std::uint32_t half_open_looks = 16;
 
 Protocol protocol_of(const Packet& packet) {
   return packet.parsed.layer4 == Layer4::udp ? Protocol::udp : Protocol::tcp;
+}
+
+// The clock wraps, but half-open sessions live a minute.
+bool is_older(const NatSession& session, const NatSession& other) {
+  return static_cast<FlowTick>(other.last_seen - session.last_seen) < 0x8000 &&
+         session.last_seen != other.last_seen;
 }
 
 }  // namespace
@@ -38,7 +47,7 @@ NatSession* NatSessions::open(const Snapshot& snapshot, const Packet& packet,
   if (free_.empty() && never_used_ == sessions_.size()) return nullptr;
   const std::uint32_t number = free_.empty() ? never_used_ : free_.back();
   NatSession& session = sessions_[number];
-  session = {};
+  session = NatSession{};
   session.client = parsed.source;
   session.client_port = parsed.source_port;
   session.server = backend.address;
@@ -48,6 +57,7 @@ NatSession* NatSessions::open(const Snapshot& snapshot, const Packet& packet,
   session.protocol = parsed.ip_protocol;
 
   why = Verdict::drop_nat_ports_exhausted;
+  half_open_port_ = nullptr;
   for (std::size_t i = 0; i < service.source_pool.size(); ++i) {
     session.source = service.source_pool[(next_pool_ + i) % service.source_pool.size()];
     if (!claim_port(session, snapshot.sources[session.source], protocol_of(packet))) continue;
@@ -59,7 +69,7 @@ NatSession* NatSessions::open(const Snapshot& snapshot, const Packet& packet,
     why = Verdict::none;
     return &session;
   }
-  session = {};
+  session = NatSession{};
   return nullptr;
 }
 
@@ -67,6 +77,8 @@ bool NatSessions::claim_port(NatSession& session, const Address& source, Protoco
   const FiveTuple client{session.client, session.server, Port::from_be(session.client_port),
                          Port::from_be(session.server_port), protocol};
   const std::uint64_t start = hash_flow(client, seed_);
+  std::uint32_t taken = 0;
+  bool any_half_open = false;
   for (std::uint32_t i = 0; i < port_tries; ++i) {
     const Port port(
         static_cast<std::uint16_t>(source_port_first + (start + i) % source_port_count));
@@ -75,27 +87,37 @@ bool NatSessions::claim_port(NatSession& session, const Address& source, Protoco
     if (steering_.worker_of(answer) != worker_) continue;
     const NatReturnKey key{session.server, session.server_port, port.be(), session.source,
                            protocol};
-    const std::uint32_t number = number_of(session);
-    const bool inserted = source.is_ipv4() ? insert_return(returns4_, key, number)
-                                           : insert_return(returns6_, key, number);
-    if (!inserted) continue;
-    session.source_port = port.be();
-    return true;
+    NatSession* holder = claim_key(session, key);
+    if (holder == nullptr) {
+      session.source_port = port.be();
+      return true;
+    }
+    if (is_half_open(holder->state)) {
+      any_half_open = true;
+      if (half_open_port_ == nullptr || is_older(*holder, *half_open_port_))
+        half_open_port_ = holder;
+    }
+    if (++taken >= taken_ports_max && any_half_open) break;
   }
   return false;
 }
 
+NatSession* NatSessions::claim_key(NatSession& session, const NatReturnKey& key) {
+  return key.server.is_ipv4() ? insert_return(returns4_, key, session)
+                              : insert_return(returns6_, key, session);
+}
+
 template <typename Entry>
-bool NatSessions::insert_return(ConnectionTable<Entry>& table, const NatReturnKey& key,
-                                std::uint32_t session) {
+NatSession* NatSessions::insert_return(ConnectionTable<Entry>& table, const NatReturnKey& key,
+                                       NatSession& session) {
   const auto bits = Entry::key_of(key);
   const std::uint64_t hash = table.hash(bits);
-  if (table.find(bits, hash) != nullptr) return false;
+  if (const Entry* known = table.find(bits, hash)) return &sessions_[known->session];
   Entry* entry = table.insert(hash, [](const Entry&) { return false; }, [](Entry&) {});
-  if (entry == nullptr) return false;
+  if (entry == nullptr) return &session;
   entry->set_key(bits);
-  entry->session = session;
-  return true;
+  entry->session = number_of(session);
+  return nullptr;
 }
 
 template <typename Entry>
@@ -108,7 +130,7 @@ NatSession* NatSessions::find_half_open() {
   for (std::uint32_t i = 0; i < half_open_looks; ++i) {
     NatSession& session = sessions_[next_look_];
     next_look_ = next_look_ + 1 == sessions_.size() ? 0 : next_look_ + 1;
-    if (session.state == FlowState::opening) return &session;
+    if (is_half_open(session.state)) return &session;
   }
   return nullptr;
 }
@@ -122,7 +144,8 @@ void NatSessions::close(NatSession& session) {
   else
     erase_return(returns6_, key);
   free_.push_back(number_of(session));
-  session = {};
+  set_state(session, FlowState::empty);
+  session = NatSession{};
 }
 
 NatReturnKey NatSessions::return_key(const Packet& packet) const {

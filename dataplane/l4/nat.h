@@ -24,10 +24,26 @@ class NatSessions {
   /// come back to this worker. Null: `why` says drop_nat_table_full or drop_nat_ports_exhausted.
   [[nodiscard]] NatSession* open(const Snapshot& snapshot, const Packet& packet,
                                  const Backend& backend, Verdict& why);
-  /// A half-open TCP session that may give way to a new one, or null when a few looks found none.
+  /// Sessions that are open.
+  [[nodiscard]] std::size_t size() const { return never_used_ - free_.size(); }
+  [[nodiscard]] std::size_t returns4() const { return returns4_.size(); }
+  [[nodiscard]] std::size_t returns6() const { return returns6_.size(); }
+  /// A half-open session that may give way to a new one, or null when a few looks found none.
   /// The looks go on where the last ones ended, so a session that has just been opened is safe for
-  /// a whole round, and in a flood of SYNs the oldest one goes first.
+  /// a whole round, and in a flood the oldest one goes first.
   [[nodiscard]] NatSession* find_half_open();
+  /// The only way to change a session's state: half-open ones are counted.
+  void set_state(NatSession& session, FlowState state) {
+    half_open_ += static_cast<std::uint32_t>(state == FlowState::opening) -
+                  static_cast<std::uint32_t>(session.state == FlowState::opening);
+    session.state = state;
+  }
+  /// Whether half-open sessions take more than their share: an eighth of all there can be.
+  [[nodiscard]] bool is_crowded() const { return half_open_ > sessions_.size() / 8; }
+
+  /// After an `open` that found no free port: the half-open session that has had one of those it
+  /// tried for longest, or null.
+  [[nodiscard]] NatSession* half_open_port() const { return half_open_port_; }
   /// Forgets a session; its source port is free again.
   void close(NatSession& session);
 
@@ -41,10 +57,13 @@ class NatSessions {
 
  private:
   [[nodiscard]] bool claim_port(NatSession& session, const Address& source, Protocol protocol);
+  // Null when the key was free and is the session's now; else the session that has it, or `session`
+  // itself when the table had no room.
+  [[nodiscard]] NatSession* claim_key(NatSession& session, const NatReturnKey& key);
   [[nodiscard]] NatReturnKey return_key(const Packet& packet) const;
   template <typename Entry>
-  [[nodiscard]] bool insert_return(ConnectionTable<Entry>& table, const NatReturnKey& key,
-                                   std::uint32_t session);
+  [[nodiscard]] NatSession* insert_return(ConnectionTable<Entry>& table, const NatReturnKey& key,
+                                          NatSession& session);
   template <typename Entry>
   void erase_return(ConnectionTable<Entry>& table, const NatReturnKey& key);
 
@@ -53,8 +72,10 @@ class NatSessions {
   ConnectionTable<NatReturn6> returns6_;
   std::vector<std::uint32_t> free_;  // numbers given back; reserved at start, never grows beyond
   std::uint32_t never_used_ = 0;     // all numbers from here on are free too
-  std::uint32_t next_look_ = 0;      // where find_half_open goes on
-  std::uint32_t next_pool_ = 0;      // where the last session found its pool address
+  std::uint32_t half_open_ = 0;
+  std::uint32_t next_look_ = 0;  // where find_half_open goes on
+  std::uint32_t next_pool_ = 0;  // where the last session found its pool address
+  NatSession* half_open_port_ = nullptr;
   std::uint64_t seed_ = 0;
   const ReturnSteering& steering_;
   std::uint16_t worker_;

@@ -4,6 +4,7 @@
 
 #include "core/config/snapshot.h"
 #include "core/flow/verdict.h"
+#include "core/limit/source_table.h"
 #include "core/net/parse.h"
 
 namespace sluice::dataplane {
@@ -31,15 +32,22 @@ struct Packet {
   PortIndex out_port = no_port;  // for verdicts that send
   Verdict verdict = Verdict::none;
   Role role = Role::none;
+  Guards guards;                   // role flow: the listener's
   std::uint16_t listener = 0;      // role flow: ListenerId
   std::uint16_t source_index = 0;  // roles nat_return and pool_error: into Snapshot::sources
   std::uint16_t to_worker = 0;     // verdict handed_over
+  std::uint16_t hold_slot = 0;     // verdict held_fragment
+  bool has_waited = false;         // is a fragment that was held
   std::uint64_t table_hash = 0;    // of the flow's or return's key
+  // With guards.sources: the client, and its row from when the packet was admitted until the next
+  // one is; null when the table had no room.
+  std::uint64_t source_tag = 0;
+  SourceTable::Row* source = nullptr;
   ParsedPacket parsed;
 };
 
 /// Where packets with this verdict go.
-enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
+enum class Exit : std::uint8_t { transmit, kernel, worker, hold, drop };
 [[nodiscard]] constexpr Exit exit_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::sent_ipip:
@@ -55,12 +63,17 @@ enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
     case Verdict::replied_too_big:
     case Verdict::sent_icmp_error:
     case Verdict::sent_icmp_error_return:
+    case Verdict::sent_proxy_header:
+    case Verdict::replied_syn_cookie:
+    case Verdict::sent_syn_proxy:
       return Exit::transmit;
     case Verdict::passed_to_kernel:
     case Verdict::sent_local:
       return Exit::kernel;
     case Verdict::handed_over:
       return Exit::worker;
+    case Verdict::held_fragment:
+      return Exit::hold;
     default:
       return Exit::drop;
   }

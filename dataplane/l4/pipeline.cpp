@@ -6,8 +6,10 @@
 
 #include "core/net/mss.h"
 #include "core/net/wire.h"
+#include "dataplane/l4/access.h"
 #include "dataplane/l4/classify.h"
 #include "dataplane/l4/nat64.h"
+#include "dataplane/l4/slots.h"
 #include "dataplane/l4/transmit.h"
 
 namespace sluice::dataplane {
@@ -60,9 +62,11 @@ inline void limit_mss(const Packet& packet, const Backend& backend) {
 // here.
 [[gnu::always_inline]] inline void forward(const Snapshot& snapshot, Packet& packet,
                                            const Choice& choice, const Packet& flow,
+                                           Adjustments& adjustments,
                                            std::uint16_t& next_identification) {
   const Backend& backend = *choice.backend;
-  switch (snapshot.services[backend.service].sending) {
+  const Service& service = snapshot.services[backend.service];
+  switch (service.sending) {
     case Sending::plain_ipip:
       send_plain_ipip(packet, backend);
       break;
@@ -70,7 +74,10 @@ inline void limit_mss(const Packet& packet, const Backend& backend) {
       send_l2dsr(packet, backend);
       break;
     case Sending::nat:
-      send_nat(packet, backend, snapshot, *choice.session);
+      if (Adjustments::concern(service, *choice.session)) [[unlikely]]
+        adjustments.send_to_server(packet, backend, snapshot, *choice.session);
+      else
+        send_nat(packet, backend, snapshot, *choice.session);
       break;
     case Sending::l3dsr:
       send_l3dsr(packet, backend);
@@ -90,16 +97,22 @@ inline void limit_mss(const Packet& packet, const Backend& backend) {
 Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
                    WorkerCounters& counters, Options options)
     : options_(std::move(options)),
-      tracker_(memory, steering, options_.worker, counters),
+      syn_gate_(options_.cookie_key),
+      sources_(memory, counters),
+      tracker_(memory, steering, syn_gate_, sources_, options_.worker, counters,
+               options_.all_counters.empty() ? std::span(&counters, 1) : options_.all_counters),
       fragments_(memory.header->seed, counters),
+      adjustments_(memory),
       counters_(counters),
       icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10),
       // Apart from other workers', for they share the source-pool addresses.
       next_identification_(static_cast<std::uint16_t>(options_.worker << 10)) {}
 
 void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time) {
-  tracker_.set_now(tick_of(time.now_ns));
+  tracker_.set_now(tick_of(time.now_ns), time.now_ns);
   fragments_.set_now(time.now_ns);
+  syn_gate_.set_now(time.now_ns);
+  sources_.begin(snapshot, time.now_ns);
   for (Packet& packet : burst) look(snapshot, packet);
   for (Packet& packet : burst) send(snapshot, packet, time.now_ns);
   ++counters_.bursts;
@@ -129,6 +142,24 @@ void Pipeline::look(const Snapshot& snapshot, Packet& packet) {
     tracker_.prefetch(packet);
   else if (packet.role == Role::fragment) [[unlikely]]
     look_at_fragment(snapshot, packet);
+  if (packet.role == Role::flow && packet.guards.any()) look_at_guarded(snapshot, packet);
+}
+
+// After the prefetch for the flow, which goes on meanwhile.
+void Pipeline::look_at_guarded(const Snapshot& snapshot, Packet& packet) {
+  if (packet.guards.access && !may_enter(snapshot, packet))
+    refuse(packet, Verdict::drop_denied);
+  else if (packet.guards.sources)
+    sources_.prefetch(packet);
+}
+
+void Pipeline::refuse(Packet& packet, Verdict verdict) {
+  TrafficCounter& traffic = counters_.listeners[packet.listener];
+  ++traffic.packets;
+  traffic.bytes += packet.parsed.ip_length_bytes;
+  ++traffic.refused;
+  packet.role = Role::none;
+  packet.verdict = verdict;
 }
 
 void Pipeline::look_at_fragment(const Snapshot& snapshot, Packet& packet) {
@@ -150,6 +181,11 @@ void Pipeline::send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_
 }
 
 void Pipeline::send_icmp(const Snapshot& snapshot, Packet& packet) {
+  const bool is_to_vip = packet.role == Role::echo || packet.role == Role::vip_error;
+  if (is_to_vip && snapshot.access != nullptr && !snapshot.access->find(packet.parsed.source)) {
+    packet.verdict = Verdict::drop_denied;
+    return;
+  }
   switch (packet.role) {
     case Role::echo:
       reply_echo(packet);
@@ -170,17 +206,23 @@ void Pipeline::send_icmp(const Snapshot& snapshot, Packet& packet) {
 }
 
 void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns) {
+  if (packet.guards.sources && !sources_.admit(packet))
+    return refuse(packet, Verdict::drop_source_packets);
   const std::uint16_t length_bytes = packet.parsed.ip_length_bytes;
   TrafficCounter& traffic = counters_.listeners[packet.listener];
   ++traffic.packets;
   traffic.bytes += length_bytes;
 
   const Choice choice = tracker_.choose(snapshot, packet);
-  if (choice.backend == nullptr) {
+  if (choice.verdict != Verdict::none) {
     packet.verdict = choice.verdict;
+    if (choice.verdict == Verdict::replied_syn_cookie) syn_gate_.reply(packet, *choice.backend);
+    if (choice.verdict == Verdict::drop_source_connections) ++traffic.refused;
     return;
   }
   const Backend& backend = *choice.backend;
+  if (choice.is_by_cookie) [[unlikely]]
+    adjustments_.splice(packet, snapshot, *choice.session, syn_gate_.read(packet).value());
   BackendCounter& counter = counters_.backends[static_cast<std::size_t>(backend.target.backend())];
   ++counter.packets;
   counter.bytes += length_bytes;
@@ -190,7 +232,7 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
     reply_too_big(packet, backend.inner_mtu_bytes, icmp_errors_, now_ns);
   } else {
     limit_mss(packet, backend);
-    forward(snapshot, packet, choice, packet, next_identification_);
+    forward(snapshot, packet, choice, packet, adjustments_, next_identification_);
   }
 }
 
@@ -213,6 +255,10 @@ void Pipeline::send_return(const Snapshot& snapshot, Packet& packet, std::uint64
   if ((packet.parsed.tcp_flags & wire::TcpHeader::syn) != 0) [[unlikely]]
     if (const Backend* backend = snapshot.owner(Target{session->target}))
       limit_mss(packet, *backend);
+  if (session->is_adjusted != 0) [[unlikely]] {
+    adjustments_.send_to_client(packet, snapshot, *session);
+    return;
+  }
   if (!is_nat64_return(packet, *session)) {
     send_nat_return(packet, snapshot, *session);
     return;
@@ -256,9 +302,10 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
                                 .link_mtu_bytes = link_mtu_bytes(choice.session->in_port),
                                 .identification = next_identification_++});
   } else if (choice.session != nullptr) {
+    adjustments_.restore_quoted_server(packet, quoted, *choice.session);
     send_error_to_server(packet, quoted, backend, snapshot, *choice.session);
   } else {
-    forward(snapshot, packet, choice, flow, next_identification_);
+    forward(snapshot, packet, choice, flow, adjustments_, next_identification_);
     if (exit_of(packet.verdict) == Exit::transmit) packet.verdict = Verdict::sent_icmp_error;
   }
 }
@@ -272,16 +319,18 @@ void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   answer.source_index = packet.source_index;
   tracker_.prefetch(answer);
   const NatSession* session = tracker_.look_up_return(answer);
-  if (session == nullptr)
+  if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(answer));
-  else if (!is_served(snapshot, *session))
+  } else if (!is_served(snapshot, *session)) {
     return;
-  else if (is_nat64_return(packet, *session))
+  } else if (is_nat64_return(packet, *session)) {
     send_nat64_error_to_client(
         packet, quoted, snapshot,
         {.session = *session, .link_mtu_bytes = link_mtu_bytes(session->in_port)});
-  else
+  } else {
+    adjustments_.restore_quoted_client(packet, quoted, *session);
     send_error_to_client(packet, quoted, snapshot, *session);
+  }
 }
 
 // Once at most: the owner has nobody to give it to.
@@ -298,11 +347,15 @@ void Pipeline::count_verdicts(std::span<const Packet> burst) {
 void Pipeline::age(const Snapshot& snapshot, BurstTime time) {
   if (age_ns_ == 0) age_ns_ = time.now_ns;
   if (time.now_ns < age_ns_ + age_step_ns) return;
-  tracker_.set_now(tick_of(time.now_ns));
+  tracker_.set_now(tick_of(time.now_ns), time.now_ns);
   const std::uint64_t elapsed_ns = std::min(time.now_ns - age_ns_, age_round_ns);
   age_ns_ = time.now_ns;
   const std::size_t due = tracker_.bucket_count() * elapsed_ns / age_round_ns + 1;
+  sources_.begin(snapshot, time.now_ns);
   tracker_.age(snapshot, std::min(due, age_buckets_max));
+  fragments_.set_now(time.now_ns);
+  fragments_.age();
+  sources_.age();
 }
 
 }  // namespace sluice::dataplane

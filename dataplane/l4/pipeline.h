@@ -8,10 +8,13 @@
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
 #include "core/limit/token_bucket.h"
+#include "dataplane/l4/adjust.h"
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/fragments.h"
 #include "dataplane/l4/packet.h"
+#include "dataplane/l4/sources.h"
 #include "dataplane/l4/steering.h"
+#include "dataplane/l4/syn_gate.h"
 #include "dataplane/l4/track.h"
 
 namespace sluice::dataplane {
@@ -35,6 +38,9 @@ class Pipeline {
     std::vector<MacAddress> port_macs;
     // By PortIndex: the largest IP packet of the link; of a port that is not listed, 1,500.
     std::vector<std::uint16_t> port_mtus_bytes{};
+    SipHashKey cookie_key{};  // of SYN cookies: random, or anyone can make them
+    // Every worker's, this one's among them; empty: this one's alone.
+    std::span<WorkerCounters> all_counters{};
   };
   Pipeline(const FlowMemory& memory, const ReturnSteering& steering, WorkerCounters& counters,
            Options options);
@@ -45,6 +51,12 @@ class Pipeline {
   void process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time);
 
   void count_verdicts(std::span<const Packet> burst);
+  /// The slots of frames with the verdict `held_fragment` that are to be processed again now, with
+  /// `has_waited` set. Whoever runs the pipeline keeps the frames. Good until the next call.
+  [[nodiscard]] bool holds_fragments() const { return fragments_.holds_any(); }
+  [[nodiscard]] std::span<const std::uint16_t> ripe_fragments(BurstTime time) {
+    return fragments_.ripe(time.now_ns);
+  }
   /// Does the ageing that is due: a full round over the tables takes half a minute, a step a
   /// fraction of a millisecond. Call it often.
   void age(const Snapshot& snapshot, BurstTime time);
@@ -52,6 +64,8 @@ class Pipeline {
  private:
   void look(const Snapshot& snapshot, Packet& packet);
   [[gnu::cold]] void look_at_fragment(const Snapshot& snapshot, Packet& packet);
+  void look_at_guarded(const Snapshot& snapshot, Packet& packet);
+  void refuse(Packet& packet, Verdict verdict);
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_return(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
@@ -65,8 +79,11 @@ class Pipeline {
   [[nodiscard]] std::uint16_t link_mtu_bytes(PortIndex port) const;
 
   Options options_;
+  SynGate syn_gate_;
+  Sources sources_;
   Tracker tracker_;
   Fragments fragments_;
+  Adjustments adjustments_;
   WorkerCounters& counters_;
   TokenBucket icmp_errors_;
   std::uint16_t next_identification_;  // of IPv4 packets made from IPv6 ones

@@ -2,6 +2,9 @@
 
 #include "core/flow/idle.h"
 #include "core/net/wire.h"
+#include "dataplane/l4/gauge.h"
+#include "dataplane/l4/quic_route.h"
+#include "dataplane/l4/slots.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -14,14 +17,29 @@ bool has_flag(const Packet& packet, std::uint8_t flag) {
   return (packet.parsed.tcp_flags & flag) != 0;
 }
 
-// We may see one direction only, so this is coarser than TCP's own states (RFC 9293 section 3.3.2).
-FlowState next_state(FlowState state, const Packet& packet) {
-  if (packet.parsed.layer4 != Layer4::tcp) return FlowState::established;
+// Anybody can forge one datagram, so one alone establishes nothing. Where we see the server's side
+// too, the client must speak again after that.
+FlowState next_udp_state(FlowState state, bool has_session) {
+  if (state == FlowState::empty || (has_session && state == FlowState::unanswered))
+    return FlowState::unanswered;
+  return FlowState::established;
+}
+
+// After a client's packet. We may see one direction only, so this is coarser than TCP's own states
+// (RFC 9293 section 3.3.2).
+FlowState next_state(FlowState state, const Packet& packet, bool has_session) {
+  if (packet.parsed.layer4 != Layer4::tcp) return next_udp_state(state, has_session);
   if (has_flag(packet, wire::TcpHeader::fin | wire::TcpHeader::rst)) return FlowState::closing;
   if (state == FlowState::closing) return FlowState::closing;
   if (has_flag(packet, wire::TcpHeader::syn))
     return state == FlowState::empty ? FlowState::opening : state;
   return FlowState::established;
+}
+
+// After a server's packet.
+FlowState answered_state(FlowState state, const Packet& packet) {
+  if (packet.parsed.layer4 == Layer4::tcp) return next_state(state, packet, true);
+  return state == FlowState::unanswered ? FlowState::answered : state;
 }
 
 // A client that uses the port of a closed connection again begins a new flow.
@@ -44,36 +62,29 @@ bool begins_anew(FlowState state, const Packet& packet) {
   return backend;
 }
 
-// The backend that the service's slots name for this flow, on every balancer alike; null when there
-// is none to choose.
-const Backend* slot_backend(const Snapshot& snapshot, const Packet& packet) {
-  const Listener& listener = snapshot.listeners[packet.listener];
-  const SlotTable& slots = *snapshot.services[listener.service].slots;
-  if (slots.empty()) return nullptr;
-  return &snapshot.backend(BackendId{slots.owner(slots.slot_of(hash_of_flow(snapshot, packet)))});
+const Service& service_of(const Snapshot& snapshot, const Packet& packet) {
+  return snapshot.services[snapshot.listeners[packet.listener].service];
 }
 
 }  // namespace
 
-std::uint64_t hash_of_flow(const Snapshot& snapshot, const Packet& packet) {
-  const ParsedPacket& parsed = packet.parsed;
-  const std::uint32_t ports = static_cast<std::uint32_t>(parsed.source_port.raw()) |
-                              static_cast<std::uint32_t>(parsed.destination_port.raw()) << 16;
-  return hash_flow(parsed.source, parsed.destination, ports,
-                   snapshot.listeners[packet.listener].protocol, snapshot.hash_seed);
-}
-
-Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, std::uint16_t worker,
-                 WorkerCounters& counters)
+Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGate& syn_gate,
+                 Sources& sources, std::uint16_t worker, WorkerCounters& counters,
+                 std::span<WorkerCounters> all_counters)
     : flows4_(memory.flows4, memory.header->seed),
       flows6_(memory.flows6, memory.header->seed),
       nat_(memory, steering, worker),
+      active_(counters, all_counters),
+      chooser_(memory, worker, counters, active_),
+      syn_gate_(syn_gate),
       counters_(counters),
+      sources_(sources),
       header_(*memory.header) {}
 
-void Tracker::set_now(FlowTick now) {
+void Tracker::set_now(FlowTick now, std::uint64_t now_ns) {
   now_ = now;
   header_.now = now;
+  chooser_.set_now(now, now_ns);
 }
 
 void Tracker::prefetch(Packet& packet) const {
@@ -98,18 +109,32 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
                           const Packet& packet) {
   const auto key = Entry::key_of(key_of(packet));
   Entry* entry = table.find(key, packet.table_hash);
+  const Backend* named = named_backend(snapshot, packet, counters_);
   if (entry != nullptr) {
-    const Choice choice = known(snapshot, packet, entry->flow);
+    const Choice choice = leaves(snapshot, packet, entry->flow, named)
+                              ? Choice{}
+                              : known(snapshot, packet, entry->flow);
     if (choice.backend != nullptr) return choice;
-    release(
-        entry->flow);  // closed, too old, or its backend is gone: the entry's place is used again
+    release(*entry);  // closed, too old, or its backend is gone: the entry's place is used again
   }
-  Choice choice = pick(snapshot, packet);
-  if (choice.backend == nullptr) {
+  if (packet.guards.sources && !sources_.may_connect(packet)) {
+    if (entry != nullptr) table.clear(*entry);
+    return {.verdict = Verdict::drop_source_connections};
+  }
+  Choice choice = pick(snapshot, packet, named, entry != nullptr);
+  if (choice.verdict != Verdict::none) {
     if (entry != nullptr) table.clear(*entry);
     return choice;
   }
-  remember(table, key, entry, packet, choice);
+  const Service& service = snapshot.services[choice.backend->service];
+  if (service.choosing.one_packet) {
+    if (entry != nullptr) table.clear(*entry);
+    return choice;
+  }
+  // No room: this flow's next packets are to get the same backend without memory.
+  if (!remember(table, key, entry, packet, choice) && !service.choosing.is_plain &&
+      choice.backend != nullptr)
+    choice.backend = slot_backend(snapshot, service, packet);
   return choice;
 }
 
@@ -124,10 +149,10 @@ Choice Tracker::look_up_in(const ConnectionTable<Entry>& table, const Snapshot& 
     const Backend* backend = keeper_of(snapshot, packet.listener, target, session != nullptr);
     if (backend != nullptr) return {backend, session, Verdict::none};
   }
-  const std::uint32_t service = snapshot.listeners[packet.listener].service;
-  if (snapshot.services[service].forward == Forward::nat)
+  const Service& service = service_of(snapshot, packet);
+  if (service.forward == Forward::nat || service.choosing.depends_on_state())
     return {.verdict = Verdict::drop_icmp_unknown_flow};
-  const Backend* backend = slot_backend(snapshot, packet);
+  const Backend* backend = slot_backend(snapshot, service, packet);
   if (backend == nullptr) return {.verdict = Verdict::drop_no_backend};
   return {.backend = backend};
 }
@@ -149,37 +174,79 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
     return {};
   }
   flow.last_seen = now_;
-  flow.state = next_state(flow.state, packet);
   if (session != nullptr) {
     session->last_seen = now_;
-    session->state = next_state(session->state, packet);
+    flow.state = next_state(flow.state, packet, false);
+    advance(*session, next_state(session->state, packet, true));
+  } else {
+    const FlowState before = flow.state;
+    flow.state = next_state(before, packet, false);
+    note_close(before, flow.state, target);
   }
   return {backend, session, Verdict::none};
 }
 
-Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet) {
-  const Backend* backend = slot_backend(snapshot, packet);
-  if (backend == nullptr) return {.verdict = Verdict::drop_no_backend};
-  if (snapshot.services[backend->service].forward != Forward::nat) return {.backend = backend};
+// Whether the packet's connection ID takes the flow away from the backend that it is on. The
+// client's address and port may have been another client's, or it has several connections from it.
+bool Tracker::leaves(const Snapshot& snapshot, const Packet& packet, const FlowValue& flow,
+                     const Backend* named) {
+  if (named == nullptr) [[likely]]
+    return false;
+  const Target target{flow.is_nat != 0 ? nat_.at(flow.value).target : flow.value};
+  if (target == named->target) return false;
+  if (!is_expired(snapshot, packet.listener, flow)) ++counters_.quic_flows_moved;
+  return true;
+}
+
+// A flow that begins to close counts as active no more.
+void Tracker::note_close(FlowState before, FlowState after, Target target) {
+  if (after == FlowState::closing && before != FlowState::closing) [[unlikely]]
+    active_.remove(target);
+}
+
+void Tracker::advance(NatSession& session, FlowState next) {
+  note_close(session.state, next, Target{session.target});
+  nat_.set_state(session, next);
+}
+
+Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet, const Backend* named,
+                     bool was_known) {
+  const Service& service = service_of(snapshot, packet);
+  Verdict why = Verdict::drop_no_backend;
+  const Backend* backend = named != nullptr ? named
+                           : service.choosing.is_plain
+                               ? slot_backend(snapshot, service, packet)
+                               : chooser_.choose(snapshot, service, packet, why);
+  if (backend == nullptr) return {.verdict = why};
+  if (service.forward != Forward::nat) return {.backend = backend};
+  bool is_by_cookie = false;
+  // A flow that has lost its server goes on to another, which resets it.
+  const bool goes_on = was_known && !has_flag(packet, wire::TcpHeader::syn);
+  if (service.syn_cookies != SynCookies::off && !goes_on) {
+    const Verdict judged = syn_gate_.judge(service, packet, nat_.is_crowded());
+    is_by_cookie = judged == Verdict::sent_syn_proxy;
+    if (!is_by_cookie && judged != Verdict::none) return {.backend = backend, .verdict = judged};
+  }
   // A packet without a session that does not open a connection would be answered by RST through a
   // session that nobody needs; after a restart the client must learn all the same, so it is
   // translated like any other.
-  Verdict why = Verdict::none;
   NatSession* session = nat_.open(snapshot, packet, *backend, why);
-  if (why == Verdict::drop_nat_table_full && make_room_for_session())
+  if (why == Verdict::drop_nat_table_full && give_way(nat_.find_half_open()))
+    session = nat_.open(snapshot, packet, *backend, why);
+  if (why == Verdict::drop_nat_ports_exhausted && give_way(nat_.half_open_port()))
     session = nat_.open(snapshot, packet, *backend, why);
   if (session == nullptr) return {.verdict = why};
   session->last_seen = now_;
-  session->state = next_state(FlowState::empty, packet);
-  return {backend, session, Verdict::none};
+  nat_.set_state(*session, next_state(FlowState::empty, packet, true));
+  return {backend, session, Verdict::none, is_by_cookie};
 }
 
-// All sessions are taken: a half-open one gives way, so that a flood of SYNs, which never become
-// more than that, does not shut out clients until it times out.
-bool Tracker::make_room_for_session() {
-  NatSession* session = nat_.find_half_open();
+// All sessions are taken, or all ports: a half-open one gives way, so that a flood of SYNs, which
+// never become more than that, does not shut out clients until it times out.
+bool Tracker::give_way(NatSession* session) {
   if (session == nullptr) return false;
   ++counters_.flows_evicted;
+  active_.remove(Target{session->target});
   if (session->client.is_ipv4())
     forget_flow(flows4_, *session);
   else
@@ -193,54 +260,58 @@ template <typename Entry>
 void Tracker::forget_flow(ConnectionTable<Entry>& table, const NatSession& session) {
   const auto key = Entry::key_of({session.client, session.client_port, session.listener});
   Entry* entry = table.find(key, table.hash(key));
-  if (entry != nullptr && entry->flow.is_nat != 0 && entry->flow.value == nat_.number_of(session))
+  if (entry != nullptr && entry->flow.is_nat != 0 && entry->flow.value == nat_.number_of(session)) {
+    stop_counting(*entry);
     table.clear(*entry);
+  }
 }
 
 template <typename Entry>
-void Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
+bool Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
                        const Packet& packet, Choice& choice) {
   // A reset ends a flow; there is nothing to remember, except for a session that has to be given
   // back some day.
   if (choice.session == nullptr && has_flag(packet, wire::TcpHeader::rst) &&
       packet.parsed.layer4 == Layer4::tcp) {
     if (reuse != nullptr) table.clear(*reuse);
-    return;
+    return true;
   }
   Entry* entry = reuse;
   if (entry == nullptr) {
     const auto half_open = [this](const Entry& other) {
-      return (other.flow.is_nat != 0 ? nat_.at(other.flow.value).state : other.flow.state) ==
-             FlowState::opening;
+      return is_half_open(state_of(other.flow));
     };
     const auto evict = [this](Entry& other) {
       ++counters_.flows_evicted;
-      release(other.flow);
+      release(other);
     };
     entry = table.insert(packet.table_hash, half_open, evict);
   }
   if (entry == nullptr) {
     ++counters_.flow_table_full;
-    if (choice.session == nullptr) return;  // stateless: the slot names the same backend next time
+    if (choice.session == nullptr) return false;
     nat_.close(*choice.session);
     choice = {.verdict = Verdict::drop_nat_table_full};
-    return;
+    return false;
   }
   entry->set_key(key);
   entry->flow.value =
       choice.session != nullptr ? nat_.number_of(*choice.session) : choice.backend->target.bits;
   entry->flow.is_nat = choice.session != nullptr ? 1 : 0;
+  entry->flow.counted_epoch = (packet.guards.sources ? sources_.connected(packet) : 0) & 0x7f;
   entry->flow.last_seen = now_;
-  entry->flow.state = next_state(FlowState::empty, packet);
+  entry->flow.state = next_state(FlowState::empty, packet, false);
   ++counters_.flows_inserted;
   ++counters_.backends[static_cast<std::size_t>(choice.backend->target.backend())].flows;
+  if (ActiveFlows::counts(state_of(entry->flow))) active_.add(choice.backend->target);
+  return true;
 }
 
 NatSession* Tracker::session_of_return(const Packet& packet) {
   NatSession* session = nat_.find_return(packet);
   if (session == nullptr) return nullptr;
   session->last_seen = now_;
-  session->state = next_state(session->state, packet);
+  advance(*session, answered_state(session->state, packet));
   return session;
 }
 
@@ -259,20 +330,49 @@ bool Tracker::is_expired(const Snapshot& snapshot, std::uint16_t listener,
   return is_idle_too_long(state, idle_seconds, service.idle_timeout_seconds);
 }
 
-void Tracker::release(FlowValue& flow) {
+FlowState Tracker::state_of(const FlowValue& flow) const {
+  return flow.is_nat != 0 ? nat_.at(flow.value).state : flow.state;
+}
+
+template <typename Entry>
+void Tracker::release(Entry& entry) {
+  FlowValue& flow = entry.flow;
+  stop_counting(entry);
+  const Target target{flow.is_nat != 0 ? nat_.at(flow.value).target : flow.value};
+  if (ActiveFlows::counts(state_of(flow))) active_.remove(target);
   if (flow.is_nat != 0) nat_.close(nat_.at(flow.value));
   flow.is_nat = 0;
 }
 
+template <typename Entry>
+void Tracker::stop_counting(Entry& entry) {
+  if (entry.flow.counted_epoch == 0) return;
+  sources_.disconnected(entry.flow_key(), entry.flow.counted_epoch);
+  entry.flow.counted_epoch = 0;
+}
+
+void Tracker::show_tables() {
+  const std::size_t flows_max = header_.sessions_count;
+  show_use(counters_, TableKind::flows4, flows4_.size(), flows4_.capacity());
+  show_use(counters_, TableKind::flows6, flows6_.size(), flows6_.capacity());
+  show_use(counters_, TableKind::nat_sessions, nat_.size(), flows_max);
+  show_use(counters_, TableKind::nat_returns4, nat_.returns4(), flows_max);
+  show_use(counters_, TableKind::nat_returns6, nat_.returns6(), flows_max);
+}
+
 void Tracker::age(const Snapshot& snapshot, std::size_t buckets) {
-  const auto visit = [&](auto& entry) {
-    if (!is_expired(snapshot, entry.flow_key().listener, entry.flow)) return;
-    release(entry.flow);
-    entry = {};
-    ++counters_.flows_expired;
+  const auto forget_expired = [&](auto& table) {
+    return [&](auto& entry) {
+      if (!is_expired(snapshot, entry.flow_key().listener, entry.flow)) return;
+      release(entry);
+      table.clear(entry);
+      ++counters_.flows_expired;
+    };
   };
-  sweep4_ = flows4_.sweep(sweep4_, buckets, visit);
-  sweep6_ = flows6_.sweep(sweep6_, buckets, visit);
+  sweep4_ = flows4_.sweep(sweep4_, buckets, forget_expired(flows4_));
+  sweep6_ = flows6_.sweep(sweep6_, buckets, forget_expired(flows6_));
+  chooser_.age(buckets, bucket_count());
+  show_tables();
 }
 
 }  // namespace sluice::dataplane

@@ -2,33 +2,38 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
+#include "dataplane/l4/active_flows.h"
+#include "dataplane/l4/chooser.h"
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/nat.h"
 #include "dataplane/l4/packet.h"
+#include "dataplane/l4/sources.h"
+#include "dataplane/l4/syn_gate.h"
 
 namespace sluice::dataplane {
 
 /// Where a client's packet goes.
 struct Choice {
-  const Backend* backend = nullptr;  // null: `verdict` says why
+  const Backend* backend = nullptr;  // null: `verdict` says why; replied_syn_cookie has both
   NatSession* session = nullptr;     // with forward = nat
-  Verdict verdict = Verdict::none;
+  Verdict verdict = Verdict::none;   // none: it goes there
+  bool is_by_cookie = false;         // the session has just been opened by a SYN cookie
 };
-
-/// hash_flow of a packet of role flow: the same for all packets of the flow, on every balancer.
-[[nodiscard]] std::uint64_t hash_of_flow(const Snapshot& snapshot, const Packet& packet);
 
 /// Remembers which backend each flow is on. One per worker; only that worker's thread calls it.
 class Tracker {
  public:
-  Tracker(const FlowMemory& memory, const ReturnSteering& steering, std::uint16_t worker,
-          WorkerCounters& counters);
+  Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGate& syn_gate,
+          Sources& sources, std::uint16_t worker, WorkerCounters& counters,
+          std::span<WorkerCounters> all_counters);
+  Tracker(const Tracker&) = delete;  // its parts borrow each other
 
-  /// Seconds of the worker's clock; entries are stamped with it.
-  void set_now(FlowTick now);
+  /// The worker's clock: in seconds, with which entries are stamped, and whole.
+  void set_now(FlowTick now, std::uint64_t now_ns);
 
   /// First step, for the whole burst: hashes the key and starts fetching its bucket.
   void prefetch(Packet& packet) const;
@@ -62,22 +67,38 @@ class Tracker {
   template <typename Entry>
   [[nodiscard]] Choice look_up_in(const ConnectionTable<Entry>& table, const Snapshot& snapshot,
                                   const Packet& packet) const;
+  void note_close(FlowState before, FlowState after, Target target);
+  void advance(NatSession& session, FlowState next);
   [[nodiscard]] Choice known(const Snapshot& snapshot, const Packet& packet, FlowValue& flow);
+  // Whether there was room, or nothing to remember. Without room for a session there is no choice.
   template <typename Entry>
-  void remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
-                const Packet& packet, Choice& choice);
-  [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet);
+  [[nodiscard]] bool remember(ConnectionTable<Entry>& table, const typename Entry::Key& key,
+                              Entry* reuse, const Packet& packet, Choice& choice);
+  [[nodiscard]] bool leaves(const Snapshot& snapshot, const Packet& packet, const FlowValue& flow,
+                            const Backend* named);
+  /// `named`: by a connection ID; null: the service's policy chooses.
+  [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet, const Backend* named,
+                            bool was_known);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
                                 const FlowValue& flow) const;
-  [[nodiscard]] bool make_room_for_session();
+  [[nodiscard]] bool give_way(NatSession* session);
   template <typename Entry>
   void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
-  void release(FlowValue& flow);
+  [[nodiscard]] FlowState state_of(const FlowValue& flow) const;
+  template <typename Entry>
+  void release(Entry& entry);
+  template <typename Entry>
+  void stop_counting(Entry& entry);
+  void show_tables();
 
   ConnectionTable<FlowEntry4> flows4_;
   ConnectionTable<FlowEntry6> flows6_;
   NatSessions nat_;
+  ActiveFlows active_;
+  Chooser chooser_;
+  SynGate& syn_gate_;
   WorkerCounters& counters_;
+  Sources& sources_;
   FlowsSegment& header_;
   FlowTick now_ = 0;
   std::size_t sweep4_ = 0;

@@ -129,6 +129,36 @@ TEST(ConfigFile, ReadsTheSizesOfPackets) {
   }
 }
 
+TEST(ConfigFile, ReadsTheKeysOfChoosing) {
+  const auto text = replaced(good_file, "balance = \"maglev\"\nslots = 65537",
+                             "balance = \"rendezvous\"\nhash = \"source\"\n"
+                             "affinity = { timeout = \"10m\", netmask4 = 24, netmask6 = 64 }");
+  const auto file =
+      parse_config(replaced(text, "weight = 10", "weight = 10\nmax_connections = 500"), "x");
+  ASSERT_TRUE(file) << texts(file.error());
+  const ServiceConfig& web = file->config.services[0];
+  EXPECT_EQ(web.balance, Balance::rendezvous);
+  EXPECT_EQ(web.slots, 1'048'576U) << "the policy's default";
+  EXPECT_EQ(web.hash, HashOf::source);
+  EXPECT_EQ(web.affinity, (AffinityConfig{.timeout = 10min, .netmask4 = 24, .netmask6 = 64}));
+  EXPECT_EQ(web.backends[0].max_connections, 500U);
+  const auto json = to_json(web);
+  EXPECT_EQ(json["balance"], "rendezvous");
+  EXPECT_EQ(json["hash"], "source");
+  EXPECT_EQ(json["affinity"]["timeout"], "10m");
+  EXPECT_EQ(file->config.services[1].slots, 65'537U);
+}
+
+TEST(ConfigFile, ReadsOnePacket) {
+  const auto text =
+      replaced(replaced(good_file, "\"tcp\"\nforward", "\"udp\"\nforward"),
+               "\"maglev\"\nslots = 65537", "\"weighted_round_robin\"\none_packet = true");
+  const auto file = parse_config(text, "x");
+  ASSERT_TRUE(file) << texts(file.error());
+  EXPECT_TRUE(file->config.services[0].one_packet);
+  EXPECT_EQ(file->config.services[0].balance, Balance::weighted_round_robin);
+}
+
 TEST(ConfigFile, ItsJsonUsesTheOperatorsWords) {
   const auto json = to_json(good_config());
   EXPECT_EQ(json["dataplane"]["hugepages"], "on");
@@ -335,6 +365,8 @@ TEST(ConfigFile, HasAKeyForEveryFieldOfTheConfig) {
   fields("[[port]]", PortConfig{});
   fields("[[service]]", ServiceConfig{});
   fields("[[service]]\n[service.health]", HealthConfig{});
+  fields("[access]", AccessConfig{});
+  fields("[[prefix_list]]", PrefixListConfig{});
   fields("[[service]]\n[[service.backend]]", BackendConfig{});
 }
 

@@ -271,6 +271,30 @@ TEST(NatSynFlood, FindsNoPlaceAmongEstablishedSessions) {
   EXPECT_EQ(rig.counters().flows_evicted, 0U);
 }
 
+// More SYNs than one address has ports, long before there are too many sessions.
+TEST(NatSynFlood, HalfOpenSessionsGiveUpTheirPorts) {
+  constexpr unsigned flows = 80'000;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    Rig rig({.flows_max = 2 * flows});
+    const Snapshot snapshot = compiled(nat_config(family, 1));
+    std::vector<std::pair<FrameSpec, FrameSpec>> established;  // request, answer
+    for (unsigned i = 0; i < flows; ++i) {
+      FrameSpec request = syn_of(family, i);
+      // Three a millisecond: the oldest have been there for a third of a minute at the end.
+      const double now = 1'000 + i / 3'000.0;
+      const Outcome out = rig.send(snapshot, request, now);
+      ASSERT_EQ(out.name(), "sent_nat") << "SYN " << i;
+      if (i % 1'000 != 0) continue;
+      request.tcp_flags = TcpHeader::ack;
+      ASSERT_EQ(rig.send(snapshot, request, now).name(), "sent_nat");
+      established.emplace_back(request, answer_to(out));
+    }
+    EXPECT_GE(rig.counters().flows_evicted, flows - (65'536 - 1'024));
+    for (const auto& [request, answer] : established)
+      EXPECT_EQ(rig.send(snapshot, answer, 1'027).name(), "sent_nat_return");
+  }
+}
+
 TEST(NatSessions, AreGivenBackWhenTheyExpire) {
   Rig rig({.flows_max = 64});
   const Snapshot snapshot = compiled(nat_config(Family::ipv4));

@@ -16,24 +16,41 @@ Rig::Rig(Options options)
     : options_(std::move(options)),
       memory_((FlowMemory::size_bytes(options_.flows_max) + 63) / 64),
       flows_(memory_.front().bytes.data(), memory_.size() * 64),
-      counters_(std::make_unique<WorkerCounters>()),
+      own_counters_(std::make_unique<WorkerCounters>()),
+      counters_(options_.all_counters.empty() ? *own_counters_
+                                              : options_.all_counters[options_.worker]),
       steering_(ReturnSteering::even(options_.workers)),
       layout_(FlowMemory::lay_out(flows_, options_.flows_max, options_.worker, 0x5eed, 1)),
-      pipeline_(layout_, steering_, *counters_,
+      pipeline_(layout_, steering_, counters_,
                 {.worker = options_.worker,
                  .workers = options_.workers,
                  .port_macs = options_.port_macs,
-                 .port_mtus_bytes = options_.port_mtus_bytes}),
+                 .port_mtus_bytes = options_.port_mtus_bytes,
+                 .all_counters = options_.all_counters}),
       buffer_(buffer_bytes) {}
 
 Outcome Rig::send(const Snapshot& snapshot, const test::Bytes& frame, double now_seconds) {
+  return process(snapshot, frame, false, now_seconds);
+}
+
+std::vector<Outcome> Rig::send_ripe(const Snapshot& snapshot, double now_seconds) {
+  std::vector<Outcome> out;
+  for (const std::uint16_t slot : pipeline_.ripe_fragments(time_of(now_seconds)))
+    out.push_back(process(snapshot, held_[slot], true, now_seconds));
+  return out;
+}
+
+Outcome Rig::process(const Snapshot& snapshot, const test::Bytes& frame, bool has_waited,
+                     double now_seconds) {
   Packet packet;
   packet.data = buffer_.place(frame).data();
   packet.length_bytes = static_cast<std::uint16_t>(frame.size());
   packet.headroom_bytes = options_.headroom_bytes;
   packet.in_port = 0;
+  packet.has_waited = has_waited;
   pipeline_.process(snapshot, {&packet, 1}, time_of(now_seconds));
   pipeline_.count_verdicts({&packet, 1});
+  if (exit_of(packet.verdict) == Exit::hold) held_[packet.hold_slot] = frame;
   return {packet.verdict, packet.out_port, packet.to_worker,
           test::Bytes(packet.data, packet.data + packet.length_bytes)};
 }
@@ -50,6 +67,25 @@ std::optional<FlowRecord> Rig::flow(const Snapshot& snapshot, const FiveTuple& t
   const auto view = FlowsView::open(flows_);
   if (listener == nullptr || !view) return std::nullopt;
   return view->find(tuple, listener->id);
+}
+
+std::map<std::uint32_t, std::uint64_t> Rig::count_active() const {
+  std::map<std::uint32_t, std::uint64_t> out;
+  const auto count = [&](const auto& buckets) {
+    for (const auto& bucket : buckets)
+      for (const auto& entry : bucket.entries) {
+        if (entry.is_empty()) continue;
+        const bool is_nat = entry.flow.is_nat != 0;
+        const FlowState state =
+            is_nat ? layout_.sessions[entry.flow.value].state : entry.flow.state;
+        const Target target{is_nat ? layout_.sessions[entry.flow.value].target : entry.flow.value};
+        if (state == FlowState::opening || state == FlowState::established)
+          ++out[static_cast<std::uint32_t>(target.backend())];
+      }
+  };
+  count(layout_.flows4);
+  count(layout_.flows6);
+  return out;
 }
 
 }  // namespace sluice::dataplane

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -33,6 +34,8 @@ class Rig {
     std::uint16_t headroom_bytes = 128;
     std::vector<MacAddress> port_macs{};
     std::vector<std::uint16_t> port_mtus_bytes{};
+    // Every worker's, to share between rigs; empty: each has its own.
+    std::span<WorkerCounters> all_counters{};
   };
   Rig();
   explicit Rig(Options options);
@@ -42,30 +45,39 @@ class Rig {
   Outcome send(const Snapshot& snapshot, const test::FrameSpec& spec, double now_seconds = 1'000) {
     return send(snapshot, test::build(spec), now_seconds);
   }
+  /// What becomes of the fragments that were held and are due now, in the order they came in.
+  std::vector<Outcome> send_ripe(const Snapshot& snapshot, double now_seconds = 1'000);
   /// A full round of ageing that ends at this time, half a minute or more after the last one.
   void age(const Snapshot& snapshot, double now_seconds);
 
   [[nodiscard]] Pipeline& pipeline() { return pipeline_; }
-  [[nodiscard]] const WorkerCounters& counters() const { return *counters_; }
+  [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
   [[nodiscard]] std::uint64_t count(Verdict verdict) const {
-    return counters_->verdicts[static_cast<std::size_t>(verdict)];
+    return counters_.verdicts[static_cast<std::size_t>(verdict)];
   }
   /// What the flow table holds for this flow, read as another process would.
   [[nodiscard]] std::optional<FlowRecord> flow(const Snapshot& snapshot,
                                                const FiveTuple& tuple) const;
 
+  /// What the gauges of active flows have to be, by backend number: counted in the tables.
+  [[nodiscard]] std::map<std::uint32_t, std::uint64_t> count_active() const;
+
  private:
+  Outcome process(const Snapshot& snapshot, const test::Bytes& frame, bool has_waited,
+                  double now_seconds);
   struct alignas(64) Line {
     std::array<std::uint8_t, 64> bytes{};
   };
   Options options_;
   std::vector<Line> memory_;
   std::span<std::uint8_t> flows_;
-  std::unique_ptr<WorkerCounters> counters_;
+  std::unique_ptr<WorkerCounters> own_counters_;
+  WorkerCounters& counters_;
   ReturnSteering steering_;
   FlowMemory layout_;
   Pipeline pipeline_;
   test::GuardedBytes buffer_;
+  std::array<test::Bytes, HeldFragments::slots> held_;
 };
 
 }  // namespace sluice::dataplane

@@ -78,6 +78,8 @@ GoldenFile read_golden(const std::filesystem::path& path) {
 // What differs from the defaults, under the keys of the configuration file.
 void set_options(ServiceConfig& out, const std::map<std::string, std::string>& service) {
   for (const auto& [key, value] : service) {
+    if (key == "proxy_protocol")
+      out.proxy_protocol = parse_spelling<ProxyProtocol>(value).value();
     if (key == "gue_variant") out.gue_variant = static_cast<std::uint8_t>(std::stoi(value));
     if (key == "gue_port") out.gue_port = Port::parse(value).value();
     if (key == "tunnel_source") out.tunnel_source = TunnelSource::parse(value).value();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/flow/idle.h"
 #include "core/net/wire.h"
 
 namespace sluice::sim {
@@ -53,6 +54,13 @@ const BackendConfig* backend_at(const ServiceConfig& service, const MacAddress& 
   for (const BackendConfig& backend : service.backends)
     if (mac_of(backend.address) == mac) return &backend;
   return nullptr;
+}
+
+// For how long a flow is known at least. Of UDP the model does not follow who spoke last.
+double remembered_seconds(const ServiceConfig& service) {
+  const double idle = static_cast<double>(service.effective_idle_timeout().count()) / 1'000;
+  return service.protocol == Protocol::udp ? std::min<double>(idle, unanswered_timeout_seconds)
+                                           : idle;
 }
 
 }  // namespace
@@ -156,8 +164,7 @@ Simulator::Fault Simulator::answer_flow() {
   const Worker& worker = workers_[flow.worker];
   const ServiceConfig* service = worker.view->service(flow.service);
   if (!flow.answer || service == nullptr) return std::nullopt;
-  const double timeout = static_cast<double>(service->effective_idle_timeout().count()) / 1'000;
-  if (now_ - flow.last_seen > timeout - restless_seconds) return std::nullopt;
+  if (now_ - flow.last_seen > remembered_seconds(*service) - restless_seconds) return std::nullopt;
   ++counts_["answers"];
   test::FrameSpec spec = test::spec_of(*flow.answer);
   spec.tcp_flags = ack;
@@ -186,8 +193,7 @@ Simulator::Fault Simulator::judge(Flow& flow, const Outcome& out, bool is_new) {
   const ServiceConfig& service = *view.service(flow.service);
   if (is_sent(out) && !test::wrong_checksums(out.frame).empty())
     return describe(flow) + ": " + test::wrong_checksums(out.frame);
-  const double timeout = static_cast<double>(service.effective_idle_timeout().count()) / 1'000;
-  const bool is_remembered = now_ - flow.last_seen < timeout - restless_seconds;
+  const bool is_remembered = now_ - flow.last_seen < remembered_seconds(service) - restless_seconds;
   const BackendConfig* before = backend_named(service, flow.backend);
   if (!is_new && is_remembered && before != nullptr && view.keeps(service, *before)) {
     if (!is_sent(out) || sent_to(out) != flow.backend_mac)

@@ -24,6 +24,16 @@ std::string data_plane_line(const Json& status, bool colours) {
          fmt::format(" (pid {}, version {})", number_of(plane, "pid"), text_of(plane, "version"));
 }
 
+// "nat, proxy v2": what else is done to its packets.
+std::string forward_of(const Json& service) {
+  std::string out = text_of(service, "forward");
+  if (const auto version = text_of(service, "proxy_protocol"); version != "off")
+    out += ", proxy " + version;
+  if (const auto cookies = text_of(service, "syn_cookies"); cookies != "off")
+    out += ", cookies " + cookies;
+  return out;
+}
+
 std::string backends_line(const Json& counts, bool colours) {
   std::string out = grouped(number_of(counts, "all"));
   std::string separator = ": ";
@@ -39,6 +49,20 @@ std::string backends_line(const Json& counts, bool colours) {
   add("drained", "drained", Colour::yellow);
   add("without_path", "without path", Colour::red);
   return out;
+}
+
+// "flows4 12% of 1,000,000, ...": the tables that have anything in them.
+std::string tables_line(const Json& tables, bool colours) {
+  std::string out;
+  for (const Json& table : tables) {
+    if (number_of(table, "used") == 0) continue;
+    std::string text = fmt::format("{} {}% of {}", text_of(table, "name"),
+                                   number_of(table, "percent"), grouped(number_of(table, "size")));
+    const bool is_alarm = table.at("alarm").get<bool>();
+    if (is_alarm) text = "ALARM " + text + ": " + text_of(table, "remedy");
+    out += (out.empty() ? "" : ", ") + paint(text, is_alarm ? Colour::red : Colour::plain, colours);
+  }
+  return out.empty() ? "empty" : out;
 }
 
 std::string warnings_of(const Json& status, bool colours) {
@@ -118,6 +142,8 @@ std::string show_status(const Json& json, const ShowOptions& options) {
   out += field("services", fmt::format("{} on {}", grouped(number_of(counts, "services")),
                                        counted(number_of(counts, "listeners"), "listener")));
   out += field("backends", backends_line(counts.at("backends"), options.colours));
+  if (json.contains("tables") && !json.at("tables").empty())
+    out += field("tables", tables_line(json.at("tables"), options.colours));
   if (const auto overrides = number_of(counts, "overrides"); overrides > 0)
     out += field("overrides", counted(overrides, "backend") + " changed by hand");
   return out + warnings_of(json, options.colours);
@@ -136,7 +162,7 @@ std::string show_services(const Json& json, const ShowOptions& options) {
     for (const Json& listener : service.at("listeners")) {
       table.add({{is_first ? text_of(service, "name") : ""},
                  {listener_of(listener)},
-                 {is_first ? text_of(service, "forward") : ""},
+                 {is_first ? forward_of(service) : ""},
                  {is_first ? fmt::format("{}/{}", up, all) : "", colour},
                  {grouped(number_of(listener, "packets"))},
                  {human_bytes(number_of(listener, "bytes"))}});
@@ -157,7 +183,8 @@ std::string show_backends(const Json& json, const ShowOptions& options) {
                {"FOR"},
                {"WEIGHT", true},
                {"SHARE", true},
-               {"FLOWS", true}});
+               {"FLOWS", true},
+               {"ACTIVE", true}});
   std::string remarks;
   bool any_override = false;
   for (const Json& backend : json.at("backends")) {
@@ -169,7 +196,8 @@ std::string show_backends(const Json& json, const ShowOptions& options) {
                {age_of(backend.at("since"), options.now)},
                {fmt::format("{}{}", number_of(backend, "weight"), overridden ? "*" : "")},
                {fmt::format("{:.1f} %", backend.at("slots_percent").get<double>())},
-               {grouped(number_of(backend, "flows_begun"))}});
+               {grouped(number_of(backend, "flows_begun"))},
+               {grouped(number_of(backend, "flows_active"))}});
     remarks += remarks_on(backend, options);
   }
   if (any_override)

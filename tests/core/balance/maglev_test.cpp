@@ -70,6 +70,21 @@ TEST(Maglev, EqualBackendsGetEqualShares) {
   }
 }
 
+// "Best balance": the largest share over the smallest is what one turn more makes it.
+TEST(Maglev, BothDocumentedSizesBalanceAsFinelyAsTheirSlotsAllow) {
+  for (const std::uint32_t slot_count : {65'537U, 655'373U}) {
+    ASSERT_TRUE(is_prime(slot_count));
+    for (const std::uint32_t count : {3U, 100U, 1'000U}) {
+      const auto owned = shares(build_maglev(equal_backends(count), slot_count));
+      ASSERT_EQ(owned.size(), count);
+      const auto [least, most] =
+          std::ranges::minmax_element(owned, {}, [](const auto& share) { return share.second; });
+      EXPECT_LE(most->second * 1.0 / least->second, 1.0 + 1.01 * count / slot_count)
+          << count << " backends, " << slot_count << " slots";
+    }
+  }
+}
+
 TEST(Maglev, SharesFollowTheWeights) {
   const std::initializer_list<std::uint32_t> mixes[] = {
       {1, 2}, {1, 2, 3, 4}, {10, 10, 1}, {1'000, 1}, {7, 7, 7, 100}, {3, 999, 500, 500, 1}};

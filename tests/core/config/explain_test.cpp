@@ -54,6 +54,15 @@ TEST(Explain, AMissNamesSlotBackendAndEncapsulation) {
   EXPECT_EQ(out.encapsulation, "IPv4 10.0.1.254 -> " + backend.address.text() + ", protocol 4");
 }
 
+TEST(Explain, SaysWhatIsDoneToTcp) {
+  Config config = sample_config({.forward = Forward::nat});
+  config.services[0].proxy_protocol = ProxyProtocol::v2;
+  config.services[0].syn_cookies = SynCookies::automatic;
+  const std::string said = reasons(explain(compiled(config), tuple_to("203.0.113.10", 80), {}));
+  EXPECT_NE(said.find("PROXY protocol header (v2)"), std::string::npos) << said;
+  EXPECT_NE(said.find("SYN cookie while many sessions are half-open"), std::string::npos) << said;
+}
+
 TEST(Explain, AHitStaysAndSaysSo) {
   const Snapshot snapshot = compiled(sample_config());
   const FiveTuple tuple = tuple_to("203.0.113.10", 80);
