@@ -33,7 +33,7 @@ NO_OPERATION = b'\x01'
 
 
 def draw_service(draw, number):
-    forward = draw.choice((*TUNNELS, 'l2dsr', 'nat'))
+    forward = draw.choice((*TUNNELS, 'l2dsr', 'l3dsr', 'nat'))
     vip = draw.choice((4, 6))
     backend = draw.choice((4, 6)) if forward in TUNNELS else vip
     options = {}
@@ -42,6 +42,8 @@ def draw_service(draw, number):
         # Over IPv6 golden_test knows a tunnel, which needs no UDP checksum, by its port.
         if backend == 4 and draw.random() < 0.3:
             options['gue_port'] = draw.randint(1024, 65535)
+    if forward == 'l3dsr':
+        options['l3dsr_dscp'] = draw.randint(1, 63)
     if forward in TUNNELS and draw.random() < 0.5:
         options['tunnel_ttl'] = draw.randint(1, 255)
     if forward in TUNNELS and draw.random() < 0.5:
@@ -144,6 +146,9 @@ def add_request(draw, service, state):
             return  # the next free one would be taken
         state['ports'].add(port)
         server = (golden.POOL[version], port, golden.BACKEND[version], 80)
+    if service.forward == 'l3dsr':
+        server = (*client[:2], golden.BACKEND[version], 80)
+        shape.tos = service.options['l3dsr_dscp'] << 2 | shape.tos & 3
     after = shape.build(version, protocol, server, shape.ttl - 1)
     service.packet(name, frame, f'sent_{service.forward}', golden.to_backend() / after)
     if service.forward == 'nat' and shape.flags != 'FA':
