@@ -12,10 +12,12 @@ from proxy_protocol_test import (BODY_BYTES, PARSED, Servers, config_text, greet
 
 from lab import config, topology
 from lab.process import wait_until
+from lab.server import NAT_PORT
 from lab.topology import VIP
 from lab.traffic import get, post
 
-CLOSED = 81          # a port of the VIP behind which nobody listens
+CLOSED = 81   # a port of the VIP behind which nobody listens
+PLAIN = 8000  # one whose servers want no PROXY header
 
 
 def curl(lab, family, seconds):
@@ -46,6 +48,18 @@ def test_uploads(tap, lab, count, seconds):
                   [answer.error for answer in answers])
 
 
+def test_plain(tap, lab, count, seconds):
+    """Cookies alone, without the PROXY protocol."""
+    for family in config.FAMILIES:
+        vip = VIP['nat'][family]
+        answers = [get(lab.client, vip, port=PLAIN, timeout=seconds) for _ in range(count)]
+        answers += [post(lab.client, vip, b'x' * BODY_BYTES, port=PLAIN, timeout=seconds)
+                    for _ in range(count)]
+        tap.check(all(answer.server for answer in answers),
+                  f'v{family}: {count} requests and uploads without the PROXY protocol',
+                  [answer.error for answer in answers])
+
+
 def test_server_first(tap, lab):
     for family in config.FAMILIES:
         pairs = [greet(lab, family, PARSED, 10) for _ in range(10)]
@@ -66,8 +80,8 @@ def test_refusal(tap, lab):
             connection = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET)
         with connection:
             connection.settimeout(5)
-            connection.connect((VIP['nat'][family], CLOSED))
-            try:
+            try:  # the reset may come before the connection is handed to us
+                connection.connect((VIP['nat'][family], CLOSED))
                 said = connection.recv(1)
             except OSError as error:
                 said = error
@@ -108,27 +122,28 @@ def test_services(tap, lab):
     tap.check('nat, proxy v2, cookies always' in said, 'services names both', said)
 
 
-def closed_service(family):
+def cookies_only(name, family, port, backend_port):
     pool = ', '.join(f'"{source}"' for source in topology.SOURCE_POOL[family])
-    return (f'[[service]]\nname = "closed-v{family}"\nvip = "{VIP["nat"][family]}"\n'
-            f'port = {CLOSED}\nforward = "nat"\nsource_pool = [{pool}]\nsyn_cookies = "always"\n' +
-            config.backend_text('s1', topology.SERVER['s1'][family], 9) + '\n')
+    return (f'[[service]]\nname = "{name}-v{family}"\nvip = "{VIP["nat"][family]}"\n'
+            f'port = {port}\nforward = "nat"\nsource_pool = [{pool}]\nsyn_cookies = "always"\n' +
+            config.backend_text('s1', topology.SERVER['s1'][family], backend_port) + '\n')
 
 
 def test_all(tap, lab):
     servers = []
     try:
         servers += [Servers(lab, name) for name in topology.SERVERS]
-        harness.run_steps(tap, [test_requests, test_uploads], lab, 10, 10)
+        harness.run_steps(tap, [test_requests, test_uploads, test_plain], lab, 10, 10)
         harness.run_steps(tap, [test_server_first, test_no_delay, test_refusal, test_flood,
                                 test_services], lab)
         lose_packets(lab, 2)
-        harness.run_steps(tap, [test_requests, test_uploads], lab, 20, 60)
+        harness.run_steps(tap, [test_requests, test_uploads, test_plain], lab, 20, 60)
     finally:
         for server in servers:
             server.stop()
 
 
 if __name__ == '__main__':
-    harness.main(test_all, text=config_text('syn_cookies = "always"\n') +
-                 ''.join(closed_service(family) for family in config.FAMILIES))
+    harness.main(test_all, text=config_text('syn_cookies = "always"\n') + ''.join(
+        cookies_only('closed', family, CLOSED, 9) + cookies_only('plain', family, PLAIN, NAT_PORT)
+        for family in config.FAMILIES))
