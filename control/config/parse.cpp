@@ -102,6 +102,8 @@ void read_service(TableReader& table, ServiceConfig& out) {
   table.one("tunnel_ttl", out.tunnel_ttl, number<std::uint8_t>({1, 255}));
   table.one("tunnel_dscp", out.tunnel_dscp, to_tunnel_dscp);
   table.one("idle_timeout", out.idle_timeout, duration("15m"));
+  table.one("slow_start", out.slow_start, duration("30s"));
+  table.one("on_death", out.on_death, to_enum<OnDeath>);
   if (auto health = table.table("health", "[service.health]")) read_health(*health, out.health);
   for (auto& backend : table.tables("backend", "[[service.backend]]")) {
     out.backends.emplace_back();

@@ -23,6 +23,8 @@ enum class Hugepages : std::uint8_t { automatic, on, off };
 enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre };
 enum class Balance : std::uint8_t { maglev };
 enum class ProbeType : std::uint8_t { none, tcp, http };
+// What becomes of a TCP flow whose backend is gone: it goes to another, or its client is reset.
+enum class OnDeath : std::uint8_t { repick, reset };
 
 // The operator's spelling of each enumerator, in order of declaration. One list serves parsing,
 // printing and the "write one of ..." of an error message.
@@ -47,6 +49,10 @@ struct Spelling<Balance> {
 template <>
 struct Spelling<ProbeType> {
   static constexpr std::string_view names[] = {"none", "tcp", "http"};
+};
+template <>
+struct Spelling<OnDeath> {
+  static constexpr std::string_view names[] = {"repick", "reset"};
 };
 template <>
 struct Spelling<Protocol> {
@@ -189,6 +195,8 @@ struct ServiceConfig {
   std::uint8_t tunnel_ttl = tunnel_ttl_default;  // tunnels: 1 to 255
   TunnelDscp tunnel_dscp;                        // tunnels: of the outer header
   std::chrono::milliseconds idle_timeout{0};     // 0: 15 min for TCP, 2 min for UDP
+  std::chrono::milliseconds slow_start{0};       // 0: none; else 1 s to 1 h
+  OnDeath on_death = OnDeath::repick;            // tcp
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -208,6 +216,8 @@ struct ServiceConfig {
     visit("tunnel_ttl", self.tunnel_ttl);
     visit("tunnel_dscp", self.tunnel_dscp);
     visit("idle_timeout", self.idle_timeout);
+    visit("slow_start", self.slow_start);
+    visit("on_death", self.on_death);
     visit("health", self.health);
     visit("backend", self.backends);
   }

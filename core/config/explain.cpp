@@ -6,6 +6,8 @@ namespace {
 std::string state_text(const Backend& backend) {
   std::string out(spell(backend.health));
   if (backend.drained) out += ", drained";
+  if (backend.ramp_tenths < ramp_tenths_full)
+    out += ", ramping " + std::to_string(backend.ramp_tenths * 10) + "%";
   return out;
 }
 
@@ -13,12 +15,15 @@ std::string state_text(const Backend& backend) {
 const Backend* known_backend(const Snapshot& snapshot, const Listener& listener, Target entry,
                              std::vector<std::string>& reasons) {
   const Backend* backend = snapshot.owner(entry);
+  const std::string then = snapshot.services[listener.service].resets_on_death
+                               ? "the client is reset (replied_reset)"
+                               : "picked anew";
   if (backend == nullptr || backend->service != listener.service) {
-    reasons.push_back("the flow table knows this flow, but its backend is gone: picked anew");
+    reasons.push_back("the flow table knows this flow, but its backend is gone: " + then);
     return nullptr;
   }
   if (!backend->keeps_flows) {
-    reasons.push_back("the flow table has " + backend->name + ", which is down: picked anew");
+    reasons.push_back("the flow table has " + backend->name + ", which is down: " + then);
     return nullptr;
   }
   reasons.push_back("the flow table knows this flow: it stays on " + backend->name);
@@ -123,6 +128,10 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
   const Backend* backend = entry ? known_backend(snapshot, listener, *entry, out.reasons) : nullptr;
   out.known_flow = backend != nullptr;
   if (!entry) out.reasons.push_back("the flow table does not know this flow");
+  if (entry && backend == nullptr && service.resets_on_death) {
+    out.reasons.push_back("but a SYN, which begins a connection, is picked anew");
+    return out;
+  }
   if (backend == nullptr) backend = picked_backend(snapshot, service, hash, out);
   if (backend == nullptr) return out;
   out.backend = backend->target.backend();

@@ -73,6 +73,7 @@ struct Backend {
   std::uint16_t weight = 1;
   Target target;  // what new flow entries to it hold
   TargetState health = TargetState::unknown;
+  std::uint8_t ramp_tenths = ramp_tenths_full;  // of its weight that counts, 1 to 10
   bool in_use = false;  // when not, `target` is the last holder's, so that the next one gets
                         // another incarnation
   bool drained = false;
@@ -108,6 +109,7 @@ struct Service {
   std::vector<SlotShare> shares;  // what the slots were built from
   std::vector<BackendId> backends;
   std::vector<std::uint16_t> source_pool;  // nat: indexes into Snapshot::sources
+  bool resets_on_death = false;            // a TCP flow without its backend ends instead of moving
   bool panic = false;                      // no backend is up or unknown: all are used
 };
 

@@ -8,6 +8,7 @@
 #include "core/config/config.h"
 #include "core/config/config_scope.h"
 #include "core/config/snapshot.h"
+#include "core/config/validate_change.h"
 #include "core/config/validate_tunnel.h"
 
 namespace sluice {
@@ -218,6 +219,7 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
   check_listeners(scope, service, claims);
   check_nat(scope, service);
   check_tunnel(scope, service);
+  check_change(scope, service);
   for (std::size_t i = 0; i < service.source_pool.size(); ++i) {
     if (!is_host_address(service.source_pool[i]))
       scope.error(indexed("source_pool", i),

@@ -21,7 +21,7 @@
 namespace sluice {
 
 inline constexpr std::uint32_t shared_memory_magic = 0x4d534c53;  // "SLSM"
-inline constexpr std::uint32_t shared_memory_version = 3;
+inline constexpr std::uint32_t shared_memory_version = 4;
 
 /// Fixed-size text, cut off when too long, always terminated.
 template <std::size_t Capacity>
@@ -63,7 +63,8 @@ struct TrafficCounter {
 struct BackendCounter {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t flows = 0;  // flows that were begun on it
+  std::uint64_t flows = 0;   // flows that were begun on it
+  std::uint64_t active = 0;  // flows that the table holds for it now
 };
 
 /// One worker's; the worker: writes, anyone: reads.

@@ -54,6 +54,7 @@ BackendCounter CountersView::backend(std::uint32_t id) const {
     sum.packets += worker(i).backends[id].packets;
     sum.bytes += worker(i).backends[id].bytes;
     sum.flows += worker(i).backends[id].flows;
+    sum.active += worker(i).backends[id].active;
   }
   return sum;
 }

@@ -51,6 +51,10 @@ enum class Verdict : std::uint8_t {
   sent_gre,
   // Since version 3.
   drop_fragment_unknown,
+  // Since version 4.
+  replied_reset,  // to the client of a TCP flow whose backend is gone
+  drop_reset_rate_limited,
+  drop_backend_gone,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

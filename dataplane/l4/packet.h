@@ -49,6 +49,7 @@ enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
     case Verdict::sent_nat_return:
     case Verdict::replied_echo:
     case Verdict::replied_too_big:
+    case Verdict::replied_reset:
     case Verdict::sent_icmp_error:
     case Verdict::sent_icmp_error_return:
       return Exit::transmit;

@@ -4,7 +4,9 @@
 #include <cstring>
 #include <utility>
 
+#include "core/net/reset.h"
 #include "dataplane/l4/classify.h"
+#include "dataplane/l4/reply_reset.h"
 #include "dataplane/l4/transmit.h"
 
 namespace sluice::dataplane {
@@ -71,7 +73,8 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
       tracker_(memory, steering, options_.worker, counters),
       fragments_(memory.header->seed, counters),
       counters_(counters),
-      icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10) {}
+      icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10),
+      resets_(resets_per_second, resets_per_second / 10) {}
 
 void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time) {
   tracker_.set_now(tick_of(time.now_ns));
@@ -146,6 +149,8 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   const Choice choice = tracker_.choose(snapshot, packet);
   if (choice.backend == nullptr) {
     packet.verdict = choice.verdict;
+    if (choice.verdict == Verdict::replied_reset) [[unlikely]]
+      reset_client(packet, now_ns);
     return;
   }
   const Backend& backend = *choice.backend;
@@ -159,6 +164,20 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   } else {
     forward(snapshot, packet, choice, packet);
   }
+}
+
+// The flow is over when its client has heard of it, or says itself that it has given up. Until then
+// its entry stays, or its next packet would be taken for the first of a new flow.
+void Pipeline::reset_client(Packet& packet, std::uint64_t now_ns) {
+  packet.verdict = Verdict::drop_backend_gone;
+  if (may_cause_reset(packet.parsed)) {
+    packet.verdict = Verdict::drop_reset_rate_limited;
+    if (!resets_.take(now_ns)) return;
+    reply_reset(packet);
+  } else if (!packet.parsed.has_ports) {
+    return;  // a later fragment: it does not say what its segment was
+  }
+  tracker_.forget(packet);
 }
 
 void Pipeline::send_return(const Snapshot& snapshot, Packet& packet) {

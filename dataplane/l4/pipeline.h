@@ -52,6 +52,7 @@ class Pipeline {
   [[gnu::cold]] void look_at_fragment(const Snapshot& snapshot, Packet& packet);
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
+  [[gnu::cold]] void reset_client(Packet& packet, std::uint64_t now_ns);
   void send_return(const Snapshot& snapshot, Packet& packet);
   // Kept out of the way of all other packets.
   [[gnu::cold]] void send_icmp(const Snapshot& snapshot, Packet& packet);
@@ -65,6 +66,7 @@ class Pipeline {
   Fragments fragments_;
   WorkerCounters& counters_;
   TokenBucket icmp_errors_;
+  TokenBucket resets_;
   std::uint64_t age_ns_ = 0;  // up to when ageing has been done
 };
 

@@ -44,6 +44,14 @@ bool begins_anew(FlowState state, const Packet& packet) {
   return backend;
 }
 
+// Whether a packet of a flow whose backend is gone is not picked anew: a connection that has begun
+// there cannot go on elsewhere, and the service wants its client to hear of it at once.
+// An entry from before the service's forward was changed does not count.
+bool ends_flow(const Service& service, const Packet& packet, bool has_session) {
+  return service.resets_on_death && (service.forward == Forward::nat) == has_session &&
+         (!has_flag(packet, wire::TcpHeader::syn) || has_flag(packet, wire::TcpHeader::ack));
+}
+
 // The backend that the service's slots name for this flow, on every balancer alike; null when there
 // is none to choose.
 const Backend* slot_backend(const Snapshot& snapshot, const Packet& packet) {
@@ -100,7 +108,7 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
   Entry* entry = table.find(key, packet.table_hash);
   if (entry != nullptr) {
     const Choice choice = known(snapshot, packet, entry->flow);
-    if (choice.backend != nullptr) return choice;
+    if (choice.backend != nullptr || choice.verdict != Verdict::none) return choice;
     release(
         entry->flow);  // closed, too old, or its backend is gone: the entry's place is used again
   }
@@ -137,7 +145,8 @@ Choice Tracker::look_up(const Snapshot& snapshot, const Packet& packet) const {
                                               : look_up_in(flows6_, snapshot, packet);
 }
 
-// The backend that this entry keeps the flow on; none when the flow is to be picked anew.
+// The backend that this entry keeps the flow on; none when the flow is to be picked anew, or, with
+// the verdict replied_reset, when it is to end.
 Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue& flow) {
   if (is_expired(snapshot, packet.listener, flow)) return {};
   NatSession* session = flow.is_nat != 0 ? &nat_.at(flow.value) : nullptr;
@@ -145,6 +154,9 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
   const Target target{session != nullptr ? session->target : flow.value};
   const Backend* backend = keeper_of(snapshot, packet.listener, target, session != nullptr);
   if (backend == nullptr) {
+    if (ends_flow(snapshot.services[snapshot.listeners[packet.listener].service], packet,
+                  session != nullptr))
+      return {.verdict = Verdict::replied_reset};
     ++counters_.flows_repicked;
     return {};
   }
@@ -193,8 +205,25 @@ template <typename Entry>
 void Tracker::forget_flow(ConnectionTable<Entry>& table, const NatSession& session) {
   const auto key = Entry::key_of({session.client, session.client_port, session.listener});
   Entry* entry = table.find(key, table.hash(key));
-  if (entry != nullptr && entry->flow.is_nat != 0 && entry->flow.value == nat_.number_of(session))
-    table.clear(*entry);
+  if (entry == nullptr || entry->flow.is_nat == 0 || entry->flow.value != nat_.number_of(session))
+    return;
+  --active_on({session.target});
+  table.clear(*entry);
+}
+
+template <typename Entry>
+void Tracker::forget_in(ConnectionTable<Entry>& table, const Packet& packet) {
+  Entry* entry = table.find(Entry::key_of(key_of(packet)), packet.table_hash);
+  if (entry == nullptr) return;
+  release(entry->flow);
+  table.clear(*entry);
+}
+
+void Tracker::forget(const Packet& packet) {
+  if (packet.parsed.family == Family::ipv4)
+    forget_in(flows4_, packet);
+  else
+    forget_in(flows6_, packet);
 }
 
 template <typename Entry>
@@ -234,6 +263,7 @@ void Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
   entry->flow.state = next_state(FlowState::empty, packet);
   ++counters_.flows_inserted;
   ++counters_.backends[static_cast<std::size_t>(choice.backend->target.backend())].flows;
+  ++active_on(choice.backend->target);
 }
 
 NatSession* Tracker::session_of_return(const Packet& packet) {
@@ -260,8 +290,19 @@ bool Tracker::is_expired(const Snapshot& snapshot, std::uint16_t listener,
 }
 
 void Tracker::release(FlowValue& flow) {
-  if (flow.is_nat != 0) nat_.close(nat_.at(flow.value));
+  if (flow.is_nat != 0) {
+    NatSession& session = nat_.at(flow.value);
+    --active_on({session.target});
+    nat_.close(session);
+  } else {
+    --active_on({flow.value});
+  }
   flow.is_nat = 0;
+}
+
+// Of any incarnation: what falls when an entry goes is what rose when it came.
+std::uint64_t& Tracker::active_on(Target target) {
+  return counters_.backends[static_cast<std::size_t>(target.backend())].active;
 }
 
 void Tracker::age(const Snapshot& snapshot, std::size_t buckets) {

@@ -49,6 +49,9 @@ class Tracker {
     return nat_.rss_worker(packet);
   }
 
+  /// Ends a known flow of role flow; nothing when there is none.
+  void forget(const Packet& packet);
+
   /// Frees what has been idle too long in the next `buckets` buckets of each table. A full round
   /// must take less than half of the clock's range (9 hours).
   void age(const Snapshot& snapshot, std::size_t buckets);
@@ -72,7 +75,10 @@ class Tracker {
   [[nodiscard]] bool make_room_for_session();
   template <typename Entry>
   void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
+  template <typename Entry>
+  void forget_in(ConnectionTable<Entry>& table, const Packet& packet);
   void release(FlowValue& flow);
+  [[nodiscard]] std::uint64_t& active_on(Target target);
 
   ConnectionTable<FlowEntry4> flows4_;
   ConnectionTable<FlowEntry6> flows6_;

@@ -51,4 +51,20 @@ std::optional<FlowRecord> Rig::flow(const Snapshot& snapshot, const FiveTuple& t
   return view->find(tuple, listener->id);
 }
 
+std::size_t Rig::flows_in_table(const Snapshot& snapshot) const {
+  std::vector<std::uint8_t> names(worker_counters_offset(0) + 64);
+  auto* at = names.data() + (64 - reinterpret_cast<std::uintptr_t>(names.data()) % 64) % 64;
+  auto& segment = *new (at) CountersSegment;
+  segment.magic = shared_memory_magic;
+  segment.version = shared_memory_version;
+  for (std::size_t i = 0; i < snapshot.listeners.size(); ++i)
+    segment.listeners[i].in_use = snapshot.listeners[i].in_use ? 1 : 0;
+  const auto counters = CountersView::open({at, worker_counters_offset(0)});
+  const auto view = FlowsView::open(flows_);
+  std::size_t count = 0;
+  const auto visit = [&count](const FlowRecord&) { return ++count > 0; };
+  if (counters && view) view->for_each(*counters, visit);
+  return count;
+}
+
 }  // namespace sluice::dataplane

@@ -52,6 +52,8 @@ class Rig {
   /// What the flow table holds for this flow, read as another process would.
   [[nodiscard]] std::optional<FlowRecord> flow(const Snapshot& snapshot,
                                                const FiveTuple& tuple) const;
+  /// How many entries the flow tables hold, read as another process would.
+  [[nodiscard]] std::size_t flows_in_table(const Snapshot& snapshot) const;
 
  private:
   struct alignas(64) Line {
