@@ -63,6 +63,7 @@ Daemon::Daemon(State& state, Options options, std::unique_ptr<Ring> ring, PathFi
       checker_(*ring_, state_),
       publisher_(*ring_, state_, options_.run_dir + "/dataplane.sock"),
       path_watcher_(*ring_, state_, std::move(finder)),
+      slow_start_(*ring_, state_),
       admin_(*ring_, state_, checker_,
              {.socket_path = options_.run_dir + "/control.sock",
               .group = options_.group,
@@ -82,6 +83,7 @@ std::expected<void, Error> Daemon::run() {
   path_watcher_.start(tasks_);
   publisher_.start(tasks_);
   checker_.start();
+  slow_start_.start(tasks_);
   tasks_.spawn(follow_signals());
   notify_ready();
   ring_->run();

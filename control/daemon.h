@@ -8,6 +8,7 @@
 #include "control/health/checker.h"
 #include "control/path_watcher.h"
 #include "control/publish/publisher.h"
+#include "control/slow_start.h"
 #include "control/state/state.h"
 #include "control/uring/ring.h"
 #include "control/uring/socket.h"
@@ -50,6 +51,7 @@ class Daemon {
   Checker checker_;
   Publisher publisher_;
   PathWatcher path_watcher_;
+  SlowStart slow_start_;
   AdminServer admin_;
 };
 

@@ -39,7 +39,8 @@ Json backends_of(const ApiContext& context) {
                    {"backend", backend.name},
                    {"packets", counter.packets},
                    {"bytes", counter.bytes},
-                   {"flows_begun", counter.flows}});
+                   {"flows_begun", counter.flows},
+                   {"flows_active", counter.active}});
   }
   return out;
 }

@@ -72,6 +72,8 @@ std::string age_of(const Json& time, std::chrono::system_clock::time_point now) 
 Cell state_cell(const Json& backend) {
   const std::string state = text_of(backend, "state");
   if (backend.at("drained").get<bool>()) return {state + ", drained", Colour::yellow};
+  if (const auto percent = number_of(backend, "ramp_percent"); percent < 100)
+    return {fmt::format("{}, ramping {} %", state, percent), Colour::yellow};
   const Colour colour = state == "up"     ? Colour::green
                         : state == "down" ? Colour::red
                                           : Colour::yellow;
@@ -169,7 +171,7 @@ std::string show_backends(const Json& json, const ShowOptions& options) {
                {age_of(backend.at("since"), options.now)},
                {fmt::format("{}{}", number_of(backend, "weight"), overridden ? "*" : "")},
                {fmt::format("{:.1f} %", backend.at("slots_percent").get<double>())},
-               {grouped(number_of(backend, "flows_begun"))}});
+               {grouped(number_of(backend, "flows_active"))}});
     remarks += remarks_on(backend, options);
   }
   if (any_override)
