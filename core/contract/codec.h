@@ -37,7 +37,7 @@ class Encoder {
   template <typename T>
   void put(const T& value) {
     if constexpr (Described<T>) {
-      T::fields(value, [this](std::string_view, const auto& field) { put(field); });
+      T::fields(value, [this](std::string_view, const auto& field) { this->put(field); });
     } else if constexpr (std::is_enum_v<T>) {
       put(static_cast<std::underlying_type_t<T>>(value));
     } else if constexpr (std::is_integral_v<T>) {
@@ -80,7 +80,7 @@ class Decoder {
   template <typename T>
   void get(T& value) {
     if constexpr (Described<T>) {
-      T::fields(value, [this](std::string_view, auto& field) { get(field); });
+      T::fields(value, [this](std::string_view, auto& field) { this->get(field); });
     } else if constexpr (std::is_enum_v<T>) {
       std::underlying_type_t<T> number{};
       get(number);

@@ -1,0 +1,40 @@
+#include "core/net/parse.h"
+#include "tests/core/frames.h"
+#include "tests/core/guarded_bytes.h"
+#include "tests/fuzz/target.h"
+
+// The parser on one frame: whatever it says stands inside the frame, and what it quotes too.
+
+namespace sluice {
+namespace {
+
+void demand_inside(const ParsedPacket& packet, std::size_t frame_bytes) {
+  test::demand(packet.l3_offset >= 14 && packet.l3_offset < frame_bytes, "l3 inside the frame");
+  test::demand(packet.l4_offset > packet.l3_offset, "l4 behind l3");
+  if (packet.has_ports) test::demand(packet.l4_offset + 4U <= frame_bytes, "ports in the frame");
+}
+
+void run(std::span<const std::uint8_t> bytes) {
+  static test::GuardedBytes memory(65'536);
+  if (bytes.size() > 65'536) return;
+  const std::span<const std::uint8_t> frame = memory.place(bytes);
+  ParsedPacket packet;
+  if (parse(frame, packet) != Verdict::none) return;
+  demand_inside(packet, frame.size());
+  test::demand(packet.l3_offset + std::size_t{packet.ip_length_bytes} <= frame.size(),
+               "the IP packet is inside the frame");
+  test::demand(packet.source.family() == packet.family, "the source is of the packet's family");
+  if (!is_icmp_error(packet)) return;
+  ParsedPacket quoted;
+  if (!parse_quoted(frame, packet, quoted)) return;
+  demand_inside(quoted, frame.size());
+  test::demand(quoted.l3_offset > packet.l4_offset, "the quoted packet is inside the error");
+}
+
+}  // namespace
+}  // namespace sluice
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  sluice::run({data, size});
+  return 0;
+}
