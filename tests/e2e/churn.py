@@ -160,7 +160,7 @@ class Churn:
     def remove_backend(self):
         service = self.a_service()
         spare = [name for name in SPARE if name in service.backends]
-        if spare:
+        if spare and len(service.backends) > 1:
             del service.backends[self.random.choice(spare)]
         self.put_in_force()
 
