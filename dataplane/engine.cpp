@@ -36,6 +36,7 @@ bpf::SteeringRules rules_of(const Snapshot& snapshot) {
   bpf::SteeringRules out;
   for (const Listener& listener : snapshot.listeners) {
     if (!listener.in_use) continue;
+    if (snapshot.services[listener.service].forward == Forward::local) continue;
     out.services.push_back({listener.vip, listener.port, listener.protocol});
     out.vips.push_back(listener.vip);
   }
@@ -163,9 +164,15 @@ std::expected<void, Error> Engine::make_worker(const Config& config, const std::
 
   auto& counters = *reinterpret_cast<WorkerCounters*>(counters_file_->memory().data() +
                                                       worker_counters_offset(number));
-  Pipeline::Options options{
-      .worker = number, .workers = static_cast<std::uint16_t>(cores_.size()), .port_macs = {}};
-  for (const PortPair& pair : ports_) options.port_macs.push_back(pair.port.mac());
+  Pipeline::Options options{.worker = number,
+                            .workers = static_cast<std::uint16_t>(cores_.size()),
+                            .port_macs = {},
+                            .port_mtus_bytes = {},
+                            .cookie_key = {random64(), random64()}};
+  for (const PortPair& pair : ports_) {
+    options.port_macs.push_back(pair.port.mac());
+    options.port_mtus_bytes.push_back(pair.port.mtu_bytes());
+  }
   pipelines_.emplace_back(memory, *return_steering_, counters, std::move(options));
   workers_.emplace_back(Worker::Parts{.number = number,
                                       .ports = ports_,

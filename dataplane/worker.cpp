@@ -1,5 +1,8 @@
 #include "dataplane/worker.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "dataplane/dpdk/clock.h"
 
 namespace sluice::dataplane {
@@ -21,10 +24,13 @@ void Worker::run(const std::atomic<bool>& stop) {
     const Snapshot* snapshot = reader.borrow(parts_.cell);
     ++parts_.counters.polls;
     poll_ports(snapshot);
+    if (snapshot != nullptr && parts_.pipeline.holds_fragments()) retry_held(*snapshot);
     if (++round % tap_rounds != 0) continue;
     if (snapshot != nullptr) parts_.pipeline.age(*snapshot, {clock_ns()});
     if (parts_.number == 0) copy_from_taps();
   }
+  for (const Held& held : held_)
+    if (held.buffer != nullptr) release({&held.buffer, 1});
   reader.retire();
 }
 
@@ -57,6 +63,22 @@ void Worker::process(const Snapshot& snapshot, std::uint16_t count) {
   parts_.pipeline.count_verdicts(burst);
 }
 
+// Fragments that came before their first one, once it has come or they have waited long enough.
+void Worker::retry_held(const Snapshot& snapshot) {
+  std::span<const std::uint16_t> ripe = parts_.pipeline.ripe_fragments({clock_ns()});
+  while (!ripe.empty()) {
+    const auto count = static_cast<std::uint16_t>(std::min(ripe.size(), burst_packets_max));
+    for (std::uint16_t i = 0; i < count; ++i) {
+      const Held held = std::exchange(held_[ripe[i]], {});
+      buffers_[i] = held.buffer;
+      packets_[i] = packet_in(*held.buffer, held.in_port);
+      packets_[i].has_waited = true;
+    }
+    process(snapshot, count);
+    ripe = ripe.subspan(count);
+  }
+}
+
 void Worker::dispatch(std::uint16_t index) {
   Packet& packet = packets_[index];
   Buffer* buffer = buffers_[index];
@@ -79,6 +101,9 @@ void Worker::dispatch(std::uint16_t index) {
       if (parts_.hand_overs[packet.to_worker].put(*buffer, packet.in_port)) return;
       packet.verdict = Verdict::drop_hand_over_full;
       break;
+    case Exit::hold:
+      held_[packet.hold_slot] = {buffer, packet.in_port};
+      return;
     case Exit::drop:
       break;
   }

@@ -46,6 +46,7 @@ class Worker {
   };
   void poll_ports(const Snapshot* snapshot);
   void process(const Snapshot& snapshot, std::uint16_t count);
+  void retry_held(const Snapshot& snapshot);
   void dispatch(std::uint16_t index);
   void flush(Outbox& outbox, Port& port);
   void pass_to_kernel(std::uint16_t index);
@@ -54,8 +55,13 @@ class Worker {
   Parts parts_;
   std::array<Buffer*, burst_packets_max> buffers_{};
   std::array<Packet, burst_packets_max> packets_{};
-  std::vector<Outbox> outboxes_;         // by port
-  std::vector<Outbox> kernel_outboxes_;  // by port
+  struct Held {
+    Buffer* buffer = nullptr;
+    PortIndex in_port = no_port;
+  };
+  std::array<Held, HeldFragments::slots> held_{};  // by slot: fragments that wait
+  std::vector<Outbox> outboxes_;                   // by port
+  std::vector<Outbox> kernel_outboxes_;            // by port
 };
 
 }  // namespace sluice::dataplane

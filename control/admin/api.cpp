@@ -24,7 +24,7 @@ constexpr std::array routes = {
     Route{"PUT", "/v1/services/{service}/backends/{backend}", "", put_backend},
     Route{"GET", "/v1/counters", "", get_counters},
     Route{"GET", "/v1/flows", "limit service backend", get_flows},
-    Route{"GET", "/v1/explain", "protocol source destination", get_explain},
+    Route{"GET", "/v1/explain", "protocol source destination quic_cid", get_explain},
     Route{"GET", "/v1/config", "format", get_config},
     Route{"POST", "/v1/check", "file", post_check},
     Route{"POST", "/v1/plan", "file", post_plan},

@@ -69,6 +69,12 @@ constexpr FlowCounter flow_counters[] = {
      "flows moved because their backend was down or gone"},
     {"fragments_evicted", &WorkerCounters::fragments_evicted,
      "first fragments that were forgotten early, for want of room"},
+    {"quic_by_connection_id", &WorkerCounters::quic_by_connection_id,
+     "packets of services with quic_lb, sent to the server that their connection ID names"},
+    {"quic_by_flow", &WorkerCounters::quic_by_flow,
+     "packets of services with quic_lb whose connection ID names no server: sent by flow"},
+    {"quic_flows_moved", &WorkerCounters::quic_flows_moved,
+     "flows whose connection ID began to name another server"},
 };
 
 Json flow_table_of(const CountersView& counters) {

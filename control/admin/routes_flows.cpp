@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "control/admin/routes.h"
@@ -154,12 +155,21 @@ std::expected<FiveTuple, Error> read_tuple(const Request& request) {
                    *protocol};
 }
 
+std::expected<std::optional<QuicConnectionId>, Error> read_connection_id(const Request& request) {
+  const std::string* text = query_value(request, "quic_cid");
+  if (text == nullptr) return std::nullopt;
+  if (const auto id = QuicConnectionId::parse(*text)) return id;
+  return std::unexpected(Error{"\"" + *text + "\" is no QUIC connection ID", request.path,
+                               "write 1 to 20 bytes, two hexadecimal digits each"});
+}
+
 Json explanation_to_json(const Explanation& explanation, const Snapshot& snapshot) {
   const bool is_ours = explanation.listener.has_value();
   const bool is_sent = explanation.backend.has_value();
   Json out = {{"tuple", explanation.tuple.text()},
               {"service", is_ours ? Json(explanation.service) : Json(nullptr)},
               {"forward", is_ours ? Json(spell(explanation.forward)) : Json(nullptr)},
+              {"by_connection_id", explanation.by_connection_id},
               {"known_flow", explanation.known_flow},
               {"flow_hash", explanation.flow_hash},
               {"slot", explanation.slot_count > 0 ? Json(explanation.slot) : Json(nullptr)},
@@ -187,6 +197,10 @@ Response get_flows(const Request& request, const ApiContext& context) {
 Response get_explain(const Request& request, const ApiContext& context) {
   const auto tuple = read_tuple(request);
   if (!tuple) return error_response(400, tuple.error());
+  const auto connection_id = read_connection_id(request);
+  if (!connection_id) return error_response(400, connection_id.error());
+  std::optional<QuicHeader> quic;
+  if (*connection_id) quic = QuicHeader{.is_long = true, .connection_id = (*connection_id)->view()};
   const Snapshot& snapshot = context.state.snapshot();
   const auto flow = find_flow(context.data_plane, *tuple);
   const Service* service = service_of(snapshot, *tuple);
@@ -196,10 +210,10 @@ Response get_explain(const Request& request, const ApiContext& context) {
   if (flow && passed_over.empty())
     entry = our_target(context.data_plane, snapshot, flow->record.target);
 
-  const Explanation explanation = explain(snapshot, *tuple, entry);
+  Explanation explanation = explain(snapshot, *tuple, entry, quic);
+  if (!passed_over.empty())
+    std::ranges::replace(explanation.reasons, std::string(unknown_flow_reason), passed_over);
   Json reasons = explanation.reasons;
-  // In place of "the flow table does not know this flow", the second step for a VIP without entry.
-  if (!passed_over.empty()) reasons.at(1) = passed_over;
   const std::string out_of_sync = why_out_of_sync(context.state);
   if (!out_of_sync.empty()) reasons.push_back("this may not hold on the wire yet: " + out_of_sync);
 

@@ -131,6 +131,8 @@ Response get_services(const Request&, const ApiContext& context) {
                     {"port", field_to_json(config.ports)},
                     {"protocol", spell(service.protocol)},
                     {"forward", spell(service.forward)},
+                    {"proxy_protocol", spell(service.proxy_protocol)},
+                    {"syn_cookies", spell(service.syn_cookies)},
                     {"balance", spell(config.balance)},
                     {"slots", service.slots->size()},
                     {"idle_timeout_seconds", service.idle_timeout_seconds},

@@ -176,6 +176,18 @@ Converted<TunnelDscp> to_tunnel_dscp(std::string_view key, const toml::node& nod
   return TunnelDscp{static_cast<std::uint8_t>(*number)};
 }
 
+Converted<MssClamp> to_mss_clamp(std::string_view key, const toml::node& node) {
+  const std::string wanted = "write \"off\", \"auto\", or a number from 536 to 65495";
+  if (const auto text = node.value_exact<std::string_view>()) {
+    if (*text == "off" || *text == "auto") return *MssClamp::parse(*text);
+    return complaint(std::string(key) + " is " + quoted(*text), wanted);
+  }
+  const auto number = node.value_exact<std::int64_t>();
+  if (!number) return std::unexpected(wrong_type(key, node, wanted));
+  if (const auto clamp = MssClamp::parse(std::to_string(*number))) return *clamp;
+  return complaint(std::string(key) + " is " + std::to_string(*number), wanted);
+}
+
 Converted<Hugepages> to_hugepages(std::string_view key, const toml::node& node) {
   if (const auto flag = node.value_exact<bool>()) return *flag ? Hugepages::on : Hugepages::off;
   return to_enum<Hugepages>(key, node);

@@ -59,6 +59,8 @@ struct StatusRange {
                                                        const toml::node& node);
 /// "copy", or a number from 0 to 63.
 [[nodiscard]] Converted<TunnelDscp> to_tunnel_dscp(std::string_view key, const toml::node& node);
+/// "off", "auto" or a number of bytes.
+[[nodiscard]] Converted<MssClamp> to_mss_clamp(std::string_view key, const toml::node& node);
 /// "auto", "on", "off", true or false.
 [[nodiscard]] Converted<Hugepages> to_hugepages(std::string_view key, const toml::node& node);
 

@@ -2,6 +2,7 @@
 #include <toml++/toml.h>
 
 #include "control/config/convert.h"
+#include "control/config/convert_quic.h"
 #include "control/config/file.h"
 #include "control/config/findings.h"
 #include "control/config/syntax.h"
@@ -81,6 +82,21 @@ void read_backend(TableReader& table, BackendConfig& out) {
   table.one("port", out.port, number<std::uint16_t>(port_numbers));
   table.one("weight", out.weight, number<std::uint16_t>({0, 1'000}));
   table.one("drain", out.drain, to_flag);
+  table.many("quic_server_id", out.quic_server_ids, to_quic_server_id);
+  table.finish();
+}
+
+void read_quic_lb(TableReader& table, QuicLbConfig& out) {
+  table.require("config_id", "config_id = 0");
+  table.one("config_id", out.config_id, number<std::uint8_t>({0, QuicLbConfig::config_id_max}));
+  table.require("server_id_length", "server_id_length = 3");
+  table.one("server_id_length", out.server_id_length,
+            number<std::uint8_t>({1, QuicServerId::bytes_max}));
+  table.require("nonce_length", "nonce_length = 4");
+  table.one("nonce_length", out.nonce_length,
+            number<std::uint8_t>({QuicLbConfig::nonce_bytes_min, QuicLbConfig::nonce_bytes_max}));
+  table.one("key", out.key, to_quic_lb_key);
+  table.one("length_self_description", out.length_self_description, to_flag);
   table.finish();
 }
 
@@ -96,14 +112,23 @@ void read_service(TableReader& table, ServiceConfig& out) {
   table.one("balance", out.balance, to_enum<Balance>);
   table.one("slots", out.slots, number<std::uint32_t>({251, 16'777'259}));
   table.many("source_pool", out.source_pool, to_address);
+  table.one("proxy_protocol", out.proxy_protocol, to_enum<ProxyProtocol>);
+  table.one("syn_cookies", out.syn_cookies, to_enum<SynCookies>);
   table.one("gue_variant", out.gue_variant, number<std::uint8_t>({0, 1}));
   table.one("gue_port", out.gue_port, number<std::uint16_t>(port_numbers));
   table.one("tunnel_source", out.tunnel_source, to_tunnel_source);
   table.one("tunnel_ttl", out.tunnel_ttl, number<std::uint8_t>({1, 255}));
   table.one("tunnel_dscp", out.tunnel_dscp, to_tunnel_dscp);
+  table.one("l3dsr_dscp", out.l3dsr_dscp, number<std::uint8_t>({1, 63}));
+  table.one("mtu", out.mtu_bytes, number<std::uint16_t>({576, 65'535}));
+  table.one("mss_clamp", out.mss_clamp, to_mss_clamp);
   table.one("idle_timeout", out.idle_timeout, duration("15m"));
   table.one("slow_start", out.slow_start, duration("30s"));
   table.one("on_death", out.on_death, to_enum<OnDeath>);
+  for (auto& quic_lb : table.tables("quic_lb", "[[service.quic_lb]]")) {
+    out.quic_lb.emplace_back();
+    if (quic_lb) read_quic_lb(*quic_lb, out.quic_lb.back());
+  }
   if (auto health = table.table("health", "[service.health]")) read_health(*health, out.health);
   for (auto& backend : table.tables("backend", "[[service.backend]]")) {
     out.backends.emplace_back();
@@ -127,11 +152,13 @@ Config read_config(const toml::table& root, Findings& findings) {
     out.services.emplace_back();
     if (service) read_service(*service, out.services.back());
   }
-  // Both would be of the service above them, which is the last one when they stand at the end.
+  // These would be of the service above them, which is the last one when they stand at the end.
   const std::string above =
       out.services.empty() ? "service" : "service[" + std::to_string(out.services.size() - 1) + "]";
   table.misplaced("backend", above + ".backend",
                   "write [[service.backend]], below the [[service]] that it is of");
+  table.misplaced("quic_lb", above + ".quic_lb",
+                  "write [[service.quic_lb]], below the [[service]] that it is of");
   table.misplaced("health", above + ".health",
                   "write [service.health], below the [[service]] that it is of");
   table.finish();

@@ -67,17 +67,32 @@ bool resets_on_death(const ServiceConfig& service) {
          (service.on_death == OnDeath::reset || service.forward == Forward::nat);
 }
 
+// Null for a service without quic_lb. `numbers` are of the configuration's backends, in its order.
+std::shared_ptr<const QuicRoutes> quic_routes_of(const ServiceConfig& service,
+                                                 const std::vector<BackendId>& numbers) {
+  if (service.quic_lb.empty()) return nullptr;
+  std::vector<QuicRoutes::Server> servers;
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    for (const QuicServerId& id : service.backends[i].quic_server_ids)
+      servers.emplace_back(id, static_cast<std::uint32_t>(numbers[i]));
+  return std::make_shared<const QuicRoutes>(service.quic_lb, servers);
+}
+
 void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
   std::vector<VipTable::Listener> listeners;
   std::map<Address, OwnAddress> addresses;
   for (std::size_t i = 0; i < out.listeners.size(); ++i) {
     const Listener& listener = out.listeners[i];
     if (!listener.in_use) continue;
+    const bool is_local = out.services[listener.service].forward == Forward::local;
     listeners.push_back({.vip = listener.vip,
                          .port = listener.port.be(),
                          .protocol = listener.protocol,
                          .used = true,
+                         .is_local = is_local,
                          .id = static_cast<std::uint16_t>(i)});
+    // All else that comes to a local service's VIP is the kernel's, as with any address of its own.
+    if (is_local) continue;
     addresses[listener.vip] = {.address = listener.vip, .used = true, .is_vip = true};
   }
   for (std::size_t i = 0; i < claimed_sources.size(); ++i)
@@ -113,6 +128,8 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     service.sending = sending_of(wanted);
     service.protocol = wanted.protocol;
     service.resets_on_death = resets_on_death(wanted);
+    service.proxy_protocol = wanted.proxy_protocol;
+    service.syn_cookies = wanted.syn_cookies;
     service.idle_timeout_seconds = static_cast<std::uint32_t>(
         std::chrono::ceil<std::chrono::seconds>(wanted.effective_idle_timeout()).count());
     for (const Address& vip : wanted.vips)
@@ -129,6 +146,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
       out.backends[index] = std::move(backend);
       service.backends.push_back(BackendId{static_cast<std::uint32_t>(index)});
     }
+    service.quic = quic_routes_of(wanted, service.backends);
     fill_slots(service, out, wanted, before.named(wanted.name));
     out.services.push_back(std::move(service));
   }

@@ -7,9 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/mss_clamp.h"
 #include "core/config/tunnel.h"
 #include "core/net/address.h"
 #include "core/net/encap.h"
+#include "core/net/quic_lb.h"
 
 // What the operator wrote, after parsing and before compiling. Plain values: compared with ==, sent
 // whole from the control plane to the data plane (core/contract/codec.h), printed as JSON. Every
@@ -20,8 +22,10 @@ namespace sluice {
 
 enum class Driver : std::uint8_t { af_xdp, af_packet, tap, pci, vdev };
 enum class Hugepages : std::uint8_t { automatic, on, off };
-enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre };
+enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre, l3dsr, local };
 enum class Balance : std::uint8_t { maglev };
+enum class ProxyProtocol : std::uint8_t { off, v2 };
+enum class SynCookies : std::uint8_t { off, automatic, always };
 enum class ProbeType : std::uint8_t { none, tcp, http };
 // What becomes of a TCP flow whose backend is gone: it goes to another, or its client is reset.
 enum class OnDeath : std::uint8_t { repick, reset };
@@ -40,11 +44,20 @@ struct Spelling<Hugepages> {
 };
 template <>
 struct Spelling<Forward> {
-  static constexpr std::string_view names[] = {"ipip", "l2dsr", "nat", "gue", "gre"};
+  static constexpr std::string_view names[] = {"ipip", "l2dsr", "nat",  "gue",
+                                               "gre",  "l3dsr", "local"};
 };
 template <>
 struct Spelling<Balance> {
   static constexpr std::string_view names[] = {"maglev"};
+};
+template <>
+struct Spelling<ProxyProtocol> {
+  static constexpr std::string_view names[] = {"off", "v2"};
+};
+template <>
+struct Spelling<SynCookies> {
+  static constexpr std::string_view names[] = {"off", "auto", "always"};
 };
 template <>
 struct Spelling<ProbeType> {
@@ -165,9 +178,10 @@ struct BackendConfig {
   std::string
       name;  // unique within its service; with the service's name it is the backend's identity
   Address address;
-  Port port;                 // nat only; 0: the service's port
-  std::uint16_t weight = 1;  // 0 to 1,000; 0 takes no new flow
-  bool drain = false;        // keeps its flows, takes no new one
+  Port port;                                  // nat only; 0: the service's port
+  std::uint16_t weight = 1;                   // 0 to 1,000; 0 takes no new flow
+  bool drain = false;                         // keeps its flows, takes no new one
+  std::vector<QuicServerId> quic_server_ids;  // with quic_lb: one for each server_id_length
 
   template <typename Self, typename Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -176,6 +190,7 @@ struct BackendConfig {
     visit("port", self.port);
     visit("weight", self.weight);
     visit("drain", self.drain);
+    visit("quic_server_id", self.quic_server_ids);
   }
   friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
 };
@@ -187,16 +202,23 @@ struct ServiceConfig {
   Protocol protocol = Protocol::tcp;
   Forward forward = Forward::ipip;
   Balance balance = Balance::maglev;
-  std::uint32_t slots = 65'537;                  // size of the Maglev table, a prime
-  std::vector<Address> source_pool;              // nat: our addresses that servers see
+  std::uint32_t slots = 65'537;                       // size of the Maglev table, a prime
+  std::vector<Address> source_pool;                   // nat: our addresses that servers see
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;  // nat and TCP: tells servers the client
+  SynCookies syn_cookies = SynCookies::off;           // nat and TCP: no state for half-open flows
   std::uint8_t gue_variant = 1;                  // gue: 1 no header after UDP, 0 one of four bytes
   Port gue_port = gue_port_default;              // gue: the servers' port
   TunnelSource tunnel_source;                    // tunnels: the outer source address
   std::uint8_t tunnel_ttl = tunnel_ttl_default;  // tunnels: 1 to 255
   TunnelDscp tunnel_dscp;                        // tunnels: of the outer header
-  std::chrono::milliseconds idle_timeout{0};     // 0: 15 min for TCP, 2 min for UDP
-  std::chrono::milliseconds slow_start{0};       // 0: none; else 1 s to 1 h
-  OnDeath on_death = OnDeath::repick;            // tcp
+  std::vector<QuicLbConfig> quic_lb;             // udp: by whose connection IDs packets go first
+  std::uint8_t l3dsr_dscp = 0;                   // l3dsr: 1 to 63, by which servers know the VIP
+  std::uint16_t mtu_bytes =
+      0;               // of packets to backends, if the path's is not smaller; 0: the path's
+  MssClamp mss_clamp;  // of TCP's SYNs
+  std::chrono::milliseconds idle_timeout{0};  // 0: 15 min for TCP, 2 min for UDP
+  std::chrono::milliseconds slow_start{0};    // 0: none; else 1 s to 1 h
+  OnDeath on_death = OnDeath::repick;         // tcp
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -210,14 +232,20 @@ struct ServiceConfig {
     visit("balance", self.balance);
     visit("slots", self.slots);
     visit("source_pool", self.source_pool);
+    visit("proxy_protocol", self.proxy_protocol);
+    visit("syn_cookies", self.syn_cookies);
     visit("gue_variant", self.gue_variant);
     visit("gue_port", self.gue_port);
     visit("tunnel_source", self.tunnel_source);
     visit("tunnel_ttl", self.tunnel_ttl);
     visit("tunnel_dscp", self.tunnel_dscp);
+    visit("l3dsr_dscp", self.l3dsr_dscp);
+    visit("mtu", self.mtu_bytes);
+    visit("mss_clamp", self.mss_clamp);
     visit("idle_timeout", self.idle_timeout);
     visit("slow_start", self.slow_start);
     visit("on_death", self.on_death);
+    visit("quic_lb", self.quic_lb);
     visit("health", self.health);
     visit("backend", self.backends);
   }

@@ -1,5 +1,9 @@
 #include "core/config/connect.h"
 
+#include <algorithm>
+
+#include "core/net/nat64.h"
+
 namespace sluice {
 namespace {
 
@@ -16,6 +20,8 @@ std::optional<Encapsulation> encapsulation_of(const ServiceConfig& service) {
       return service.gue_variant == 0 ? Encapsulation::gue_header : Encapsulation::gue_direct;
     case Forward::l2dsr:
     case Forward::nat:
+    case Forward::l3dsr:
+    case Forward::local:
       break;
   }
   return std::nullopt;
@@ -24,6 +30,37 @@ std::optional<Encapsulation> encapsulation_of(const ServiceConfig& service) {
 Prefix tunnel_source_of(const ServiceConfig& service, const Path& path) {
   const std::uint8_t all_bits = path.source.is_ipv4() ? 32 : 128;
   return service.tunnel_source.prefix.value_or(Prefix{path.source, all_bits});
+}
+
+// Between clients and servers of different families.
+bool is_nat64(const ServiceConfig& service) {
+  return service.forward == Forward::nat && !service.vips.empty() && !service.source_pool.empty() &&
+         service.vips.front().family() != service.source_pool.front().family();
+}
+
+std::uint16_t path_mtu_of(const ServiceConfig& service, const Path& path) {
+  return service.mtu_bytes == 0 ? path.mtu_bytes : std::min(path.mtu_bytes, service.mtu_bytes);
+}
+
+// What SYNs may announce; with NAT64 IPv6's limit holds for the IPv4 side too.
+void limit_mss(Backend& backend, const ServiceConfig& service) {
+  switch (service.mss_clamp.kind) {
+    case MssClamp::Kind::off:
+      return;
+    case MssClamp::Kind::fixed:
+      backend.mss_ipv4_bytes_max = backend.mss_ipv6_bytes_max = service.mss_clamp.bytes;
+      return;
+    case MssClamp::Kind::automatic:
+      break;
+  }
+  const auto less = [&](std::size_t header_bytes) {
+    return static_cast<std::uint16_t>(
+        backend.inner_mtu_bytes > header_bytes ? backend.inner_mtu_bytes - header_bytes : 0);
+  };
+  constexpr std::size_t tcp_bytes = sizeof(wire::TcpHeader);
+  backend.mss_ipv6_bytes_max = less(sizeof(wire::Ipv6Header) + tcp_bytes);
+  backend.mss_ipv4_bytes_max =
+      is_nat64(service) ? backend.mss_ipv6_bytes_max : less(sizeof(wire::Ipv4Header) + tcp_bytes);
 }
 
 }  // namespace
@@ -40,7 +77,11 @@ Sending sending_of(const ServiceConfig& service) {
     case Forward::l2dsr:
       return Sending::l2dsr;
     case Forward::nat:
-      return Sending::nat;
+      return is_nat64(service) ? Sending::nat64 : Sending::nat;
+    case Forward::l3dsr:
+      return Sending::l3dsr;
+    case Forward::local:
+      break;  // has no backend, so nothing is sent
   }
   return Sending::plain_ipip;
 }
@@ -61,14 +102,25 @@ void connect_backend(Backend& backend, const ServiceConfig& service, const Path*
     backend.no_path_reason = "it is behind a router, and l2dsr needs it on the same link";
     return;
   }
-  if (path.mtu_bytes < mtu_bytes_min || path.source.family() != backend.address.family()) {
+  const std::uint16_t mtu_bytes = path_mtu_of(service, path);
+  if (mtu_bytes < mtu_bytes_min || path.source.family() != backend.address.family()) {
     backend.no_path_reason = "its route has no usable source address or MTU";
+    return;
+  }
+  if (is_nat64(service) && mtu_bytes < nat64_ipv4_mtu_bytes_min) {
+    backend.no_path_reason =
+        "its MTU is below 1260, too small for IPv6's shortest MTU of 1280 less 20";
     return;
   }
   backend.path = path;
   backend.out_port = *port;
   backend.link = {path.next_hop_mac, path.source_mac};
-  backend.inner_mtu_bytes = path.mtu_bytes;
+  backend.inner_mtu_bytes = mtu_bytes;
+  backend.l3dsr_dscp = service.l3dsr_dscp;
+  // An IPv6 packet is 20 bytes shorter once it is IPv4.
+  if (is_nat64(service))
+    backend.inner_mtu_bytes =
+        static_cast<std::uint16_t>(std::min<unsigned>(mtu_bytes + nat64_difference_bytes, 0xffff));
   if (const auto encapsulation = encapsulation_of(service)) {
     backend.tunnel = {.source = tunnel_source_of(service, path),
                       .destination = backend.address,
@@ -77,9 +129,9 @@ void connect_backend(Backend& backend, const ServiceConfig& service, const Path*
                       .ttl = service.tunnel_ttl,
                       .dscp = service.tunnel_dscp.value};
     backend.outer = OuterHeader(*backend.tunnel);
-    backend.inner_mtu_bytes =
-        static_cast<std::uint16_t>(path.mtu_bytes - backend.outer.length_bytes());
+    backend.inner_mtu_bytes = static_cast<std::uint16_t>(mtu_bytes - backend.outer.length_bytes());
   }
+  limit_mss(backend, service);
 }
 
 }  // namespace sluice

@@ -36,6 +36,12 @@ std::string show(const T& value) {
     return std::string(spell(value));
   } else if constexpr (std::is_integral_v<T>) {
     return std::to_string(value);
+  } else if constexpr (Described<T>) {
+    std::string out;
+    T::fields(value, [&](std::string_view name, const auto& field) {
+      out += (out.empty() ? "{" : ", ") + std::string(name) + " " + show(field);
+    });
+    return out + "}";
   } else {
     return show_list(value);
   }

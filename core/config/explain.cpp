@@ -1,5 +1,9 @@
 #include "core/config/explain.h"
 
+#include <algorithm>
+
+#include "core/config/explain_quic.h"
+
 namespace sluice {
 namespace {
 
@@ -67,8 +71,33 @@ std::string tunnel_text(const Tunnel& tunnel, Family inner, std::uint64_t hash) 
   return out;
 }
 
-void describe_sending(Explanation& out, const Service& service, const Backend& backend,
-                      std::uint64_t hash) {
+// What the service's own limits change, where it has any.
+void describe_sizes(Explanation& out, const Config& config, const Service& service,
+                    const Backend& backend) {
+  const auto wanted = std::ranges::find(config.services, service.name, &ServiceConfig::name);
+  if (wanted != config.services.end() && wanted->mtu_bytes != 0 &&
+      wanted->mtu_bytes < backend.path->mtu_bytes)
+    out.reasons.push_back("the service's mtu makes that " + std::to_string(wanted->mtu_bytes));
+  const std::uint16_t mss_bytes_max =
+      out.tuple.destination.is_ipv4() ? backend.mss_ipv4_bytes_max : backend.mss_ipv6_bytes_max;
+  if (mss_bytes_max != 0)
+    out.reasons.push_back("a SYN's segment size becomes " + std::to_string(mss_bytes_max) +
+                          " where it is larger (mss_clamp)");
+}
+
+// What is done to the TCP of a translated service.
+void describe_nat_tcp(Explanation& out, const Service& service) {
+  if (service.proxy_protocol == ProxyProtocol::v2)
+    out.reasons.push_back("a PROXY protocol header (v2) tells the server client and VIP");
+  if (service.syn_cookies != SynCookies::off && !out.known_flow)
+    out.reasons.push_back(
+        std::string("a SYN is answered by a SYN cookie") +
+        (service.syn_cookies == SynCookies::always ? "" : " while many sessions are half-open") +
+        "; the server gets one once the client has proved its address");
+}
+
+void describe_sending(Explanation& out, const Snapshot& snapshot, const Service& service,
+                      const Backend& backend, std::uint64_t hash) {
   if (!backend.path) {
     out.reasons.push_back(backend.name + " cannot be reached: " +
                           std::string(backend.no_path_reason) + ": dropped (drop_no_path)");
@@ -90,29 +119,49 @@ void describe_sending(Explanation& out, const Service& service, const Backend& b
           Endpoint{backend.address,
                    backend.port.value() != 0 ? backend.port : out.tuple.destination_port}
               .text() +
-          ", source one of the pool";
+          ", source one of the pool" +
+          (service.sending == Sending::nat64 ? ", IPv6 becomes IPv4" : "");
+      describe_nat_tcp(out, service);
+      break;
+    case Forward::l3dsr:
+      out.encapsulation = "none; destination becomes " + backend.address.text() + ", DSCP " +
+                          std::to_string(backend.l3dsr_dscp);
+      break;
+    case Forward::local:
       break;
   }
   out.path = path;
   out.reasons.push_back("sent by port " + path.port + " to " + path.next_hop.text() + " (" +
                         path.next_hop_mac.text() + "), MTU " + std::to_string(path.mtu_bytes));
+  describe_sizes(out, snapshot.config, service, backend);
+}
+
+// For an address without a listener.
+std::string text_without_listener(const Snapshot& snapshot, const FiveTuple& tuple) {
+  const std::string address = tuple.destination.text();
+  const OwnAddress* own = snapshot.vips.find(tuple.destination);
+  if (own == nullptr) {
+    const bool is_local = std::ranges::any_of(snapshot.listeners, [&](const Listener& listener) {
+      return listener.in_use && listener.vip == tuple.destination;
+    });
+    return is_local ? "no service has this port on " + address +
+                          ", whose services are local: left to the kernel"
+                    : address + " is no VIP: left to the kernel";
+  }
+  return own->is_vip ? "no service has this port on " + address + ": dropped (drop_no_listener)"
+                     : address + " is a source-pool address: an answer from a server";
 }
 
 }  // namespace
 
-Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry) {
+Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry,
+                    std::optional<QuicHeader> quic) {
   Explanation out;
   out.tuple = tuple;
   const auto* found =
       snapshot.vips.find(tuple.destination, tuple.destination_port.be(), tuple.protocol);
   if (found == nullptr) {
-    const OwnAddress* own = snapshot.vips.find(tuple.destination);
-    out.reasons.push_back(
-        own == nullptr ? tuple.destination.text() + " is no VIP: left to the kernel"
-        : own->is_vip
-            ? "no service has this port on " + tuple.destination.text() +
-                  ": dropped (drop_no_listener)"
-            : tuple.destination.text() + " is a source-pool address: an answer from a server");
+    out.reasons.push_back(text_without_listener(snapshot, tuple));
     return out;
   }
   out.listener = ListenerId{found->id};
@@ -122,12 +171,18 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
   out.forward = service.forward;
   out.reasons.push_back(Endpoint{listener.vip, listener.port}.text() + "/" +
                         std::string(to_string(listener.protocol)) + " is service " + service.name);
+  if (service.forward == Forward::local) {
+    out.reasons.push_back("the service is local: left to the kernel of this host (sent_local)");
+    return out;
+  }
   const std::uint64_t hash = hash_flow(tuple, snapshot.hash_seed);
   out.flow_hash = static_cast<std::uint32_t>(hash >> 32);
 
-  const Backend* backend = entry ? known_backend(snapshot, listener, *entry, out.reasons) : nullptr;
-  out.known_flow = backend != nullptr;
-  if (!entry) out.reasons.push_back("the flow table does not know this flow");
+  const Backend* backend = named_backend(snapshot, service, quic, out.reasons);
+  out.by_connection_id = backend != nullptr;
+  if (backend == nullptr && entry) backend = known_backend(snapshot, listener, *entry, out.reasons);
+  out.known_flow = backend != nullptr && !out.by_connection_id;
+  if (backend == nullptr && !entry) out.reasons.emplace_back(unknown_flow_reason);
   if (entry && backend == nullptr && service.resets_on_death) {
     out.reasons.push_back("but a SYN, which begins a connection, is picked anew");
     return out;
@@ -136,7 +191,7 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
   if (backend == nullptr) return out;
   out.backend = backend->target.backend();
   out.backend_name = backend->name;
-  describe_sending(out, service, *backend, hash);
+  describe_sending(out, snapshot, service, *backend, hash);
   return out;
 }
 

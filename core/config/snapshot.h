@@ -10,6 +10,7 @@
 #include "core/balance/slots.h"
 #include "core/config/config.h"
 #include "core/config/paths.h"
+#include "core/config/quic_routes.h"
 #include "core/config/vip_table.h"
 #include "core/health/state.h"
 #include "core/net/encap.h"
@@ -81,10 +82,13 @@ struct Backend {
   std::optional<Path> path;         // none: unreachable, packets to it are dropped and counted
   std::string_view no_path_reason;  // a literal, when there is no path
   PortIndex out_port = no_port;
-  LinkHeader link;                    // towards it
-  OuterHeader outer;                  // tunnels: the headers to put in front
-  std::uint16_t inner_mtu_bytes = 0;  // largest IP packet of a client that fits the path
-  std::optional<Tunnel> tunnel;       // what `outer` was made from, for people
+  LinkHeader link;                       // towards it
+  OuterHeader outer;                     // tunnels: the headers to put in front
+  std::uint16_t inner_mtu_bytes = 0;     // largest IP packet of a client that fits the path
+  std::uint16_t mss_ipv4_bytes_max = 0;  // of SYNs in IPv4, there and back; 0: as they are
+  std::uint16_t mss_ipv6_bytes_max = 0;  // and in IPv6
+  std::uint8_t l3dsr_dscp = 0;           // l3dsr: what its packets are marked with
+  std::optional<Tunnel> tunnel;          // what `outer` was made from, for people
 };
 
 /// One backend's claim to slots.
@@ -96,17 +100,20 @@ struct SlotShare {
 
 /// What the last step does with a packet: `forward`, but by what that costs. Tunnels whose headers
 /// are the same for all flows and need no more than an IP header are apart from the others.
-enum class Sending : std::uint8_t { plain_ipip, l2dsr, nat, tunnel };
+enum class Sending : std::uint8_t { plain_ipip, l2dsr, nat, tunnel, l3dsr, nat64 };
 
 struct Service {
   std::string name;
   Forward forward = Forward::ipip;
   Sending sending = Sending::plain_ipip;
   Protocol protocol = Protocol::tcp;
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;
+  SynCookies syn_cookies = SynCookies::off;
   std::uint32_t idle_timeout_seconds = 900;
   std::shared_ptr<const SlotTable>
       slots;  // of BackendIds, never null; empty when there is no backend to choose
-  std::vector<SlotShare> shares;  // what the slots were built from
+  std::shared_ptr<const QuicRoutes> quic;  // null without quic_lb
+  std::vector<SlotShare> shares;           // what the slots were built from
   std::vector<BackendId> backends;
   std::vector<std::uint16_t> source_pool;  // nat: indexes into Snapshot::sources
   bool resets_on_death = false;            // a TCP flow without its backend ends instead of moving

@@ -9,6 +9,9 @@
 #include "core/config/config_scope.h"
 #include "core/config/snapshot.h"
 #include "core/config/validate_change.h"
+#include "core/config/validate_forward.h"
+#include "core/config/validate_nat_tcp.h"
+#include "core/config/validate_quic.h"
 #include "core/config/validate_tunnel.h"
 
 namespace sluice {
@@ -198,18 +201,26 @@ void check_nat(const Scope& scope, const ServiceConfig& service) {
                 "write source_pool = [\"10.0.1.2\"]: addresses of this host used for nothing else");
   if (service.vips.empty()) return;
   const Address& vip = service.vips.front();
-  const auto check = [&](const std::string& key, const Address& address) {
-    if (address.is_ipv4() == vip.is_ipv4()) return;
+  const auto check = [&](const std::string& key, const Address& address, const Address& other,
+                         std::string_view others_key) {
+    if (address.is_ipv4() == other.is_ipv4()) return;
     scope.error(key,
-                address.text() + " is " + family_name(address) + " and vip " + vip.text() + " is " +
-                    family_name(vip) + ", which forward = \"nat\" cannot mix",
+                address.text() + " is " + family_name(address) + " and " + std::string(others_key) +
+                    " " + other.text() + " is " + family_name(other) +
+                    ", which forward = \"nat\" cannot mix",
                 "write one service for each family, or use forward = \"ipip\"");
   };
-  for (std::size_t i = 1; i < service.vips.size(); ++i) check(indexed("vip", i), service.vips[i]);
+  // What servers see is of their family: that of the VIPs, or IPv4 for IPv6 clients (NAT64).
+  const bool is_nat64 =
+      !vip.is_ipv4() && !service.source_pool.empty() && service.source_pool.front().is_ipv4();
+  const Address& inside = is_nat64 ? service.source_pool.front() : vip;
+  const std::string_view inside_key = is_nat64 ? "source_pool" : "vip";
+  for (std::size_t i = 1; i < service.vips.size(); ++i)
+    check(indexed("vip", i), service.vips[i], vip, "vip");
   for (std::size_t i = 0; i < service.source_pool.size(); ++i)
-    check(indexed("source_pool", i), service.source_pool[i]);
+    check(indexed("source_pool", i), service.source_pool[i], inside, inside_key);
   for (std::size_t i = 0; i < service.backends.size(); ++i)
-    check(indexed("backend", i) + ".address", service.backends[i].address);
+    check(indexed("backend", i) + ".address", service.backends[i].address, inside, inside_key);
 }
 
 void check_service(const Scope& scope, const ServiceConfig& service, Claims& claims) {
@@ -218,8 +229,11 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
   scope.spelling("protocol", service.protocol);
   check_listeners(scope, service, claims);
   check_nat(scope, service);
+  check_nat_tcp(scope, service);
   check_tunnel(scope, service);
   check_change(scope, service);
+  check_quic(scope, service);
+  check_forward(scope, service);
   for (std::size_t i = 0; i < service.source_pool.size(); ++i) {
     if (!is_host_address(service.source_pool[i]))
       scope.error(indexed("source_pool", i),
@@ -235,7 +249,7 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
                 "idle_timeout is " + std::to_string(service.idle_timeout.count()) + " ms",
                 "write 1s to 8h");
   check_health(scope.at("health"), service.health);
-  if (service.backends.empty())
+  if (service.backends.empty() && service.forward != Forward::local)
     scope.error("", "service \"" + service.name + "\" has no backend",
                 "add one: [[service.backend]] name and address");
   if (service.backends.size() > service.slots)
@@ -292,6 +306,7 @@ std::vector<ConfigError> validate(const Config& config) {
     check_service(scope, config.services[i], claims);
   }
   check_whole(root, config, claims);
+  check_forwards(root, config);
   return errors;
 }
 

@@ -29,6 +29,7 @@ class VipTable {
     Be16 port;
     Protocol protocol{};
     bool used = false;
+    bool is_local = false;  // its packets are for the kernel of this host
     std::uint16_t id = 0;
   };
 

@@ -30,6 +30,12 @@ concept Written = requires(const T& value) {
   { T::parse(std::string_view{}) } -> std::same_as<std::optional<T>>;
 };
 
+/// Those of them whose text is for people and hides what they are: they travel as another one.
+template <typename T>
+concept Secret = Written<T> && requires(const T& value) {
+  { value.secret_text() } -> std::same_as<std::string>;
+};
+
 class Encoder {
  public:
   [[nodiscard]] std::vector<std::uint8_t> take() && { return std::move(bytes_); }
@@ -53,6 +59,8 @@ class Encoder {
     } else if constexpr (std::is_same_v<T, std::string>) {
       put(static_cast<std::uint32_t>(value.size()));
       append(value.data(), value.size());
+    } else if constexpr (Secret<T>) {
+      put(value.secret_text());
     } else if constexpr (Written<T>) {
       put(value.text());
     } else {

@@ -78,6 +78,10 @@ struct alignas(64) WorkerCounters {
   std::uint64_t flows_evicted = 0;      // half-open ones that gave way
   std::uint64_t flows_repicked = 0;     // moved because their backend was down or gone
   std::uint64_t fragments_evicted = 0;  // first fragments that were forgotten before their time
+  // Packets of services with quic_lb: which way they found their backend.
+  std::uint64_t quic_by_connection_id = 0;
+  std::uint64_t quic_by_flow = 0;      // the connection ID names no server: by flow table or slot
+  std::uint64_t quic_flows_moved = 0;  // known flows whose next connection ID named another server
   alignas(64) std::array<TrafficCounter, listeners_max> listeners;
   alignas(64) std::array<BackendCounter, backends_max> backends;
 };

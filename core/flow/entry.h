@@ -141,7 +141,8 @@ struct alignas(64) NatSession {
   std::array<std::uint8_t, 6> own_mac{};     // the address that hop sends to
   std::uint32_t target = 0;                  // Target bits
   FlowTick last_seen = 0;
-  FlowState state = FlowState::empty;
+  FlowState state : 7 = FlowState::empty;  // g++ 12 takes no {} for a whole session then
+  std::uint8_t is_adjusted : 1 = 0;  // its NatAdjust (core/flow/adjust.h) is in use
   std::uint8_t protocol = 0;
 };
 static_assert(sizeof(NatSession) == 64);

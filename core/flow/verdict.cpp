@@ -97,6 +97,36 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_backend_gone:
       return {"drop_backend_gone",
               "of a TCP flow whose backend is gone, and such a packet is not answered by a reset"};
+    case Verdict::held_fragment:
+      return {"held_fragment", "a later fragment that came early and waits for its first one"};
+    case Verdict::drop_fragment_hold_full:
+      return {"drop_fragment_hold_full",
+              "a later fragment that came early, but too many wait for their first one already"};
+    case Verdict::sent_l3dsr:
+      return {"sent_l3dsr", "sent to a backend with a new destination and the DSCP of its VIP"};
+    case Verdict::sent_local:
+      return {"sent_local", "for a service of this host; given to its kernel"};
+    case Verdict::sent_nat64:
+      return {"sent_nat64", "sent to an IPv4 backend, translated from IPv6"};
+    case Verdict::sent_nat64_return:
+      return {"sent_nat64_return", "an IPv4 backend's answer, translated and sent to the client"};
+    case Verdict::drop_nat64_untranslatable:
+      return {"drop_nat64_untranslatable",
+              "its headers have no form in the other version of IP (RFC 7915)"};
+    case Verdict::sent_proxy_header:
+      return {"sent_proxy_header", "sent to a backend with a PROXY protocol header in front"};
+    case Verdict::replied_syn_cookie:
+      return {"replied_syn_cookie", "a SYN, answered by a SYN cookie: nothing was remembered"};
+    case Verdict::sent_syn_proxy:
+      return {"sent_syn_proxy",
+              "a client proved its address by a SYN cookie; a SYN went on to a backend for it"};
+    case Verdict::drop_syn_cookie_invalid:
+      return {"drop_syn_cookie_invalid",
+              "of no flow we know and without a valid SYN cookie; a flood, or a very late client"};
+    case Verdict::drop_nat_cannot_adjust:
+      return {"drop_nat_cannot_adjust",
+              "a TCP segment of a translated flow that cannot be what comes next, or a fragment "
+              "where a PROXY protocol header is due"};
     case Verdict::count_:
       break;
   }

@@ -52,6 +52,18 @@ enum class Verdict : std::uint8_t {
   // Since version 3.
   drop_fragment_unknown,
   // Since version 4.
+  held_fragment,  // until its first one comes: it gets another verdict then
+  drop_fragment_hold_full,
+  sent_l3dsr,
+  sent_local,  // for a service of this host's own: given to its kernel
+  sent_nat64,
+  sent_nat64_return,
+  drop_nat64_untranslatable,
+  sent_proxy_header,   // to a backend, with the PROXY protocol header that was due
+  replied_syn_cookie,  // to the client
+  sent_syn_proxy,      // the SYN to a backend that a client's valid cookie is turned into
+  drop_syn_cookie_invalid,
+  drop_nat_cannot_adjust,
   replied_reset,  // to the client of a TCP flow whose backend is gone
   drop_reset_rate_limited,
   drop_backend_gone,

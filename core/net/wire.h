@@ -118,6 +118,7 @@ struct TcpHeader {
   static constexpr std::uint8_t fin = 0x01;
   static constexpr std::uint8_t syn = 0x02;
   static constexpr std::uint8_t rst = 0x04;
+  static constexpr std::uint8_t psh = 0x08;
   static constexpr std::uint8_t ack = 0x10;
 };
 static_assert(sizeof(TcpHeader) == 20);

@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <net/if.h>
+#include <optional>
 #include <rte_bus_vdev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_spinlock.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 
 #include "core/net/toeplitz.h"
@@ -48,6 +53,18 @@ Device device_of(const PortConfig& config, PortIndex index, std::uint16_t queues
   const std::size_t comma = config.device.find(',');
   return {"vdev", config.device.substr(0, comma),
           comma == std::string::npos ? "" : config.device.substr(comma + 1)};
+}
+
+// As the kernel has it; nothing when it does not say.
+std::optional<std::uint16_t> interface_mtu_bytes(const std::string& name) {
+  const int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket_fd < 0) return std::nullopt;
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  const bool is_known = ioctl(socket_fd, SIOCGIFMTU, &request) == 0;
+  close(socket_fd);
+  if (!is_known || request.ifr_mtu <= 0) return std::nullopt;
+  return static_cast<std::uint16_t>(std::min(request.ifr_mtu, 0xffff));
 }
 
 std::string_view remedy_for(Driver driver) {
@@ -93,6 +110,7 @@ Port::Port(Port&& other) noexcept
       id_(std::exchange(other.id_, std::uint16_t{0xffff})),
       queues_(other.queues_),
       mac_(other.mac_),
+      mtu_bytes_(other.mtu_bytes_),
       redirection_(std::move(other.redirection_)),
       notes_(std::move(other.notes_)),
       transmit_queues_(std::move(other.transmit_queues_)) {}
@@ -175,11 +193,20 @@ std::expected<void, Error> Port::start(const BufferPool& pool, std::uint16_t wor
     notes_.push_back(
         "port " + config_.name +
         ": no RSS that we can set; answers to NAT may cross from one worker to another");
+  read_mtu();
   rte_ether_addr address{};
   // A vdev of DPDK's own has a made-up address that its peer does not know.
   if (config_.driver != Driver::vdev && rte_eth_macaddr_get(id_, &address) == 0)
     std::copy_n(std::begin(address.addr_bytes), mac_.bytes.size(), mac_.bytes.begin());
   return {};
+}
+
+void Port::read_mtu() {
+  std::uint16_t mtu_bytes = 0;
+  if (rte_eth_dev_get_mtu(id_, &mtu_bytes) == 0) mtu_bytes_ = mtu_bytes;
+  // DPDK knows its default only where the interface is the kernel's.
+  if (config_.driver == Driver::af_xdp || config_.driver == Driver::af_packet)
+    mtu_bytes_ = interface_mtu_bytes(config_.device).value_or(mtu_bytes_);
 }
 
 // Sets the redirection table to what NAT computes with, and reads nothing back: a refusal leaves it

@@ -44,6 +44,8 @@ class Port {
   [[nodiscard]] std::uint16_t queues() const { return queues_; }
   /// The MAC address of frames for us; all zero when the port takes every frame.
   [[nodiscard]] MacAddress mac() const { return mac_; }
+  /// The largest IP packet that the link carries, as the device says.
+  [[nodiscard]] std::uint16_t mtu_bytes() const { return mtu_bytes_; }
   /// The redirection table in use, as queue numbers; empty when the device cannot spread flows by
   /// RSS.
   [[nodiscard]] const std::vector<std::uint16_t>& redirection() const { return redirection_; }
@@ -55,6 +57,7 @@ class Port {
   Port();
   [[nodiscard]] std::expected<void, Error> start(const BufferPool& pool, std::uint16_t workers);
   void spread_by_rss();
+  void read_mtu();
 
   PortConfig config_;
   std::string device_name_;  // by which DPDK knows it
@@ -63,6 +66,7 @@ class Port {
   std::uint16_t id_ = 0xffff;  // DPDK's port number
   std::uint16_t queues_ = 1;
   MacAddress mac_;
+  std::uint16_t mtu_bytes_ = 1'500;
   std::vector<std::uint16_t> redirection_;
   std::vector<std::string> notes_;
   std::unique_ptr<TransmitQueues> transmit_queues_;

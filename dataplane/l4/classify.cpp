@@ -49,7 +49,7 @@ void classify(const Snapshot& snapshot, Packet& packet) {
     const Protocol protocol = parsed.layer4 == Layer4::tcp ? Protocol::tcp : Protocol::udp;
     if (const auto* listener =
             snapshot.vips.find(parsed.destination, parsed.destination_port, protocol)) {
-      packet.role = Role::flow;
+      packet.role = listener->is_local ? Role::local : Role::flow;
       packet.listener = listener->id;
       return;
     }

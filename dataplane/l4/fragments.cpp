@@ -65,6 +65,7 @@ void Fragments::classify(const Snapshot& snapshot, Packet& packet) {
                                            .tcp_flags = parsed.tcp_flags},
                                           now_ns_);
     if (gave_way) ++counters_.fragments_evicted;
+    has_new_first_ = true;
     return;
   }
   // A first fragment with a layer 4 that has no ports, or a later one of it.
@@ -74,11 +75,19 @@ void Fragments::classify(const Snapshot& snapshot, Packet& packet) {
   }
   const FirstFragment* first = table_.find(key, now_ns_);
   if (first == nullptr) {
-    packet.verdict = Verdict::drop_fragment_unknown;
+    hold(key, packet);
     return;
   }
   take_ports(parsed, *first);
   classify_by_ports(snapshot, packet);
+}
+
+void Fragments::hold(const FragmentKey& key, Packet& packet) {
+  packet.verdict = Verdict::drop_fragment_unknown;
+  if (packet.has_waited) return;
+  const auto slot = held_.add(key, now_ns_);
+  packet.verdict = slot ? Verdict::held_fragment : Verdict::drop_fragment_hold_full;
+  packet.hold_slot = slot.value_or(0);
 }
 
 }  // namespace sluice::dataplane

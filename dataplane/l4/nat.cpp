@@ -38,7 +38,7 @@ NatSession* NatSessions::open(const Snapshot& snapshot, const Packet& packet,
   if (free_.empty() && never_used_ == sessions_.size()) return nullptr;
   const std::uint32_t number = free_.empty() ? never_used_ : free_.back();
   NatSession& session = sessions_[number];
-  session = {};
+  session = NatSession{};
   session.client = parsed.source;
   session.client_port = parsed.source_port;
   session.server = backend.address;
@@ -59,7 +59,7 @@ NatSession* NatSessions::open(const Snapshot& snapshot, const Packet& packet,
     why = Verdict::none;
     return &session;
   }
-  session = {};
+  session = NatSession{};
   return nullptr;
 }
 
@@ -122,7 +122,8 @@ void NatSessions::close(NatSession& session) {
   else
     erase_return(returns6_, key);
   free_.push_back(number_of(session));
-  session = {};
+  set_state(session, FlowState::empty);
+  session = NatSession{};
 }
 
 NatReturnKey NatSessions::return_key(const Packet& packet) const {

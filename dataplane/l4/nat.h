@@ -28,6 +28,14 @@ class NatSessions {
   /// The looks go on where the last ones ended, so a session that has just been opened is safe for
   /// a whole round, and in a flood of SYNs the oldest one goes first.
   [[nodiscard]] NatSession* find_half_open();
+  /// The only way to change a session's state: half-open ones are counted.
+  void set_state(NatSession& session, FlowState state) {
+    half_open_ += static_cast<std::uint32_t>(state == FlowState::opening) -
+                  static_cast<std::uint32_t>(session.state == FlowState::opening);
+    session.state = state;
+  }
+  /// Whether half-open sessions take more than their share: an eighth of all there can be.
+  [[nodiscard]] bool is_crowded() const { return half_open_ > sessions_.size() / 8; }
   /// Forgets a session; its source port is free again.
   void close(NatSession& session);
 
@@ -53,8 +61,9 @@ class NatSessions {
   ConnectionTable<NatReturn6> returns6_;
   std::vector<std::uint32_t> free_;  // numbers given back; reserved at start, never grows beyond
   std::uint32_t never_used_ = 0;     // all numbers from here on are free too
-  std::uint32_t next_look_ = 0;      // where find_half_open goes on
-  std::uint32_t next_pool_ = 0;      // where the last session found its pool address
+  std::uint32_t half_open_ = 0;
+  std::uint32_t next_look_ = 0;  // where find_half_open goes on
+  std::uint32_t next_pool_ = 0;  // where the last session found its pool address
   std::uint64_t seed_ = 0;
   const ReturnSteering& steering_;
   std::uint16_t worker_;

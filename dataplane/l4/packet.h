@@ -12,6 +12,7 @@ namespace sluice::dataplane {
 enum class Role : std::uint8_t {
   none,        // the verdict is final already
   flow,        // a client's packet for a listener
+  local,       // the same, of a service of this host's kernel
   nat_return,  // a server's packet for a source-pool address
   echo,        // an echo request to a VIP
   vip_error,   // an ICMP error to a VIP
@@ -33,12 +34,14 @@ struct Packet {
   std::uint16_t listener = 0;      // role flow: ListenerId
   std::uint16_t source_index = 0;  // roles nat_return and pool_error: into Snapshot::sources
   std::uint16_t to_worker = 0;     // verdict handed_over
+  std::uint16_t hold_slot = 0;     // verdict held_fragment
+  bool has_waited = false;         // is a fragment that was held
   std::uint64_t table_hash = 0;    // of the flow's or return's key
   ParsedPacket parsed;
 };
 
 /// Where packets with this verdict go.
-enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
+enum class Exit : std::uint8_t { transmit, kernel, worker, hold, drop };
 [[nodiscard]] constexpr Exit exit_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::sent_ipip:
@@ -47,16 +50,25 @@ enum class Exit : std::uint8_t { transmit, kernel, worker, drop };
     case Verdict::sent_l2dsr:
     case Verdict::sent_nat:
     case Verdict::sent_nat_return:
+    case Verdict::sent_nat64:
+    case Verdict::sent_nat64_return:
+    case Verdict::sent_l3dsr:
     case Verdict::replied_echo:
     case Verdict::replied_too_big:
     case Verdict::replied_reset:
     case Verdict::sent_icmp_error:
     case Verdict::sent_icmp_error_return:
+    case Verdict::sent_proxy_header:
+    case Verdict::replied_syn_cookie:
+    case Verdict::sent_syn_proxy:
       return Exit::transmit;
     case Verdict::passed_to_kernel:
+    case Verdict::sent_local:
       return Exit::kernel;
     case Verdict::handed_over:
       return Exit::worker;
+    case Verdict::held_fragment:
+      return Exit::hold;
     default:
       return Exit::drop;
   }

@@ -4,8 +4,11 @@
 #include <cstring>
 #include <utility>
 
+#include "core/net/mss.h"
 #include "core/net/reset.h"
+#include "core/net/wire.h"
 #include "dataplane/l4/classify.h"
+#include "dataplane/l4/nat64.h"
 #include "dataplane/l4/reply_reset.h"
 #include "dataplane/l4/transmit.h"
 
@@ -16,6 +19,9 @@ constexpr std::uint64_t ns_per_second = 1'000'000'000;
 constexpr std::uint64_t age_round_ns = 30 * ns_per_second;  // a full round over the flow tables
 constexpr std::uint64_t age_step_ns = 1'000'000;
 constexpr std::size_t age_buckets_max = 4'096;  // in one step: under a tenth of a millisecond
+
+// Ethernet's, for links of which we are told nothing.
+constexpr std::uint16_t link_mtu_bytes_default = 1'500;
 
 FlowTick tick_of(std::uint64_t now_ns) { return static_cast<FlowTick>(now_ns / ns_per_second); }
 
@@ -42,13 +48,25 @@ Packet sent_back(const ParsedPacket& quoted) {
   return out;
 }
 
+// A SYN's segment size, there or back, as the service of this backend wants it.
+inline void limit_mss(const Packet& packet, const Backend& backend) {
+  if ((packet.parsed.tcp_flags & wire::TcpHeader::syn) == 0) return;
+  const std::uint16_t mss_bytes_max = packet.parsed.family == Family::ipv4
+                                          ? backend.mss_ipv4_bytes_max
+                                          : backend.mss_ipv6_bytes_max;
+  if (mss_bytes_max != 0) clamp_mss(packet.data, packet.parsed, mss_bytes_max);
+}
+
 // Sends the packet to the chosen backend in the way of its service. `flow`: a packet of the flow
 // that it belongs to, by whose hash tunnels are spread. Inlined, for nearly every packet comes
 // here.
 [[gnu::always_inline]] inline void forward(const Snapshot& snapshot, Packet& packet,
-                                           const Choice& choice, const Packet& flow) {
+                                           const Choice& choice, const Packet& flow,
+                                           Adjustments& adjustments,
+                                           std::uint16_t& next_identification) {
   const Backend& backend = *choice.backend;
-  switch (snapshot.services[backend.service].sending) {
+  const Service& service = snapshot.services[backend.service];
+  switch (service.sending) {
     case Sending::plain_ipip:
       send_plain_ipip(packet, backend);
       break;
@@ -56,7 +74,16 @@ Packet sent_back(const ParsedPacket& quoted) {
       send_l2dsr(packet, backend);
       break;
     case Sending::nat:
-      send_nat(packet, backend, snapshot, *choice.session);
+      if (Adjustments::concern(service, *choice.session)) [[unlikely]]
+        adjustments.send_to_server(packet, backend, snapshot, *choice.session);
+      else
+        send_nat(packet, backend, snapshot, *choice.session);
+      break;
+    case Sending::l3dsr:
+      send_l3dsr(packet, backend);
+      break;
+    case Sending::nat64:
+      send_nat64(packet, backend, snapshot, *choice.session, next_identification++);
       break;
     case Sending::tunnel:
       send_tunnel(packet, backend,
@@ -70,15 +97,20 @@ Packet sent_back(const ParsedPacket& quoted) {
 Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
                    WorkerCounters& counters, Options options)
     : options_(std::move(options)),
-      tracker_(memory, steering, options_.worker, counters),
+      syn_gate_(options_.cookie_key),
+      tracker_(memory, steering, syn_gate_, options_.worker, counters),
       fragments_(memory.header->seed, counters),
+      adjustments_(memory),
       counters_(counters),
       icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10),
-      resets_(resets_per_second, resets_per_second / 10) {}
+      resets_(resets_per_second, resets_per_second / 10),
+      // Apart from other workers', for they share the source-pool addresses.
+      next_identification_(static_cast<std::uint16_t>(options_.worker << 10)) {}
 
 void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time) {
   tracker_.set_now(tick_of(time.now_ns));
   fragments_.set_now(time.now_ns);
+  syn_gate_.set_now(time.now_ns);
   for (Packet& packet : burst) look(snapshot, packet);
   for (Packet& packet : burst) send(snapshot, packet, time.now_ns);
   ++counters_.bursts;
@@ -89,6 +121,11 @@ bool Pipeline::is_for_us(const Packet& packet) const {
   const MacAddress& own = options_.port_macs[packet.in_port];
   return own == MacAddress{} || packet.length_bytes < own.bytes.size() ||
          std::memcmp(packet.data, own.bytes.data(), own.bytes.size()) == 0;
+}
+
+std::uint16_t Pipeline::link_mtu_bytes(PortIndex port) const {
+  return port < options_.port_mtus_bytes.size() ? options_.port_mtus_bytes[port]
+                                                : link_mtu_bytes_default;
 }
 
 void Pipeline::look(const Snapshot& snapshot, Packet& packet) {
@@ -116,7 +153,9 @@ void Pipeline::send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_
   if (packet.role == Role::flow)
     send_flow(snapshot, packet, now_ns);
   else if (packet.role == Role::nat_return)
-    send_return(snapshot, packet);
+    send_return(snapshot, packet, now_ns);
+  else if (packet.role == Role::local)
+    send_local(packet);
   else if (packet.role != Role::none)
     send_icmp(snapshot, packet);
 }
@@ -134,6 +173,7 @@ void Pipeline::send_icmp(const Snapshot& snapshot, Packet& packet) {
       break;
     case Role::none:
     case Role::flow:
+    case Role::local:
     case Role::nat_return:
     case Role::fragment:
       break;
@@ -147,13 +187,16 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   traffic.bytes += length_bytes;
 
   const Choice choice = tracker_.choose(snapshot, packet);
-  if (choice.backend == nullptr) {
+  if (choice.verdict != Verdict::none) {
     packet.verdict = choice.verdict;
     if (choice.verdict == Verdict::replied_reset) [[unlikely]]
       reset_client(packet, now_ns);
+    if (choice.verdict == Verdict::replied_syn_cookie) syn_gate_.reply(packet, *choice.backend);
     return;
   }
   const Backend& backend = *choice.backend;
+  if (choice.is_by_cookie) [[unlikely]]
+    adjustments_.splice(packet, snapshot, *choice.session, syn_gate_.read(packet).value());
   BackendCounter& counter = counters_.backends[static_cast<std::size_t>(backend.target.backend())];
   ++counter.packets;
   counter.bytes += length_bytes;
@@ -162,7 +205,8 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   } else if (length_bytes > backend.inner_mtu_bytes) {
     reply_too_big(packet, backend.inner_mtu_bytes, icmp_errors_, now_ns);
   } else {
-    forward(snapshot, packet, choice, packet);
+    limit_mss(packet, backend);
+    forward(snapshot, packet, choice, packet, adjustments_, next_identification_);
   }
 }
 
@@ -180,13 +224,38 @@ void Pipeline::reset_client(Packet& packet, std::uint64_t now_ns) {
   tracker_.forget(packet);
 }
 
-void Pipeline::send_return(const Snapshot& snapshot, Packet& packet) {
+// Known to no table: the kernel keeps the state.
+void Pipeline::send_local(Packet& packet) {
+  TrafficCounter& traffic = counters_.listeners[packet.listener];
+  ++traffic.packets;
+  traffic.bytes += packet.parsed.ip_length_bytes;
+  packet.verdict = Verdict::sent_local;
+}
+
+void Pipeline::send_return(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns) {
   packet.verdict = Verdict::drop_nat_unknown_flow;
   const NatSession* session = tracker_.session_of_return(packet);
-  if (session == nullptr)
+  if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(packet));
-  else if (is_served(snapshot, *session))
+    return;
+  }
+  if (!is_served(snapshot, *session)) return;
+  if ((packet.parsed.tcp_flags & wire::TcpHeader::syn) != 0) [[unlikely]]
+    if (const Backend* backend = snapshot.owner(Target{session->target}))
+      limit_mss(packet, *backend);
+  if (session->is_adjusted != 0) [[unlikely]] {
+    adjustments_.send_to_client(packet, snapshot, *session);
+    return;
+  }
+  if (!is_nat64_return(packet, *session)) {
     send_nat_return(packet, snapshot, *session);
+    return;
+  }
+  const std::uint16_t mtu_bytes = answer_mtu_bytes(packet, link_mtu_bytes(session->in_port));
+  if (packet.parsed.ip_length_bytes > mtu_bytes)
+    reply_too_big(packet, mtu_bytes, icmp_errors_, now_ns);
+  else
+    send_nat64_return(packet, snapshot, *session);
 }
 
 // From a router on the way to a client, about what a server sent under the VIP's address. Another
@@ -214,10 +283,17 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
     packet.verdict = Verdict::drop_no_path;
   } else if (packet.parsed.ip_length_bytes > backend.inner_mtu_bytes) {
     packet.verdict = Verdict::drop_too_big;  // no error is sent about an error
+  } else if (choice.session != nullptr &&
+             snapshot.services[backend.service].sending == Sending::nat64) {
+    send_nat64_error_to_server(packet, quoted, backend, snapshot,
+                               {.session = *choice.session,
+                                .link_mtu_bytes = link_mtu_bytes(choice.session->in_port),
+                                .identification = next_identification_++});
   } else if (choice.session != nullptr) {
+    adjustments_.restore_quoted_server(packet, quoted, *choice.session);
     send_error_to_server(packet, quoted, backend, snapshot, *choice.session);
   } else {
-    forward(snapshot, packet, choice, flow);
+    forward(snapshot, packet, choice, flow, adjustments_, next_identification_);
     if (exit_of(packet.verdict) == Exit::transmit) packet.verdict = Verdict::sent_icmp_error;
   }
 }
@@ -231,10 +307,18 @@ void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   answer.source_index = packet.source_index;
   tracker_.prefetch(answer);
   const NatSession* session = tracker_.look_up_return(answer);
-  if (session == nullptr)
+  if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(answer));
-  else if (is_served(snapshot, *session))
+  } else if (!is_served(snapshot, *session)) {
+    return;
+  } else if (is_nat64_return(packet, *session)) {
+    send_nat64_error_to_client(
+        packet, quoted, snapshot,
+        {.session = *session, .link_mtu_bytes = link_mtu_bytes(session->in_port)});
+  } else {
+    adjustments_.restore_quoted_client(packet, quoted, *session);
     send_error_to_client(packet, quoted, snapshot, *session);
+  }
 }
 
 // Once at most: the owner has nobody to give it to.

@@ -8,10 +8,12 @@
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
 #include "core/limit/token_bucket.h"
+#include "dataplane/l4/adjust.h"
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/fragments.h"
 #include "dataplane/l4/packet.h"
 #include "dataplane/l4/steering.h"
+#include "dataplane/l4/syn_gate.h"
 #include "dataplane/l4/track.h"
 
 namespace sluice::dataplane {
@@ -33,6 +35,9 @@ class Pipeline {
     // By PortIndex: frames to another unicast address are not ours, they only passed by (a bridge
     // floods); all zero: take every frame.
     std::vector<MacAddress> port_macs;
+    // By PortIndex: the largest IP packet of the link; of a port that is not listed, 1,500.
+    std::vector<std::uint16_t> port_mtus_bytes{};
+    SipHashKey cookie_key{};  // of SYN cookies: random, or anyone can make them
   };
   Pipeline(const FlowMemory& memory, const ReturnSteering& steering, WorkerCounters& counters,
            Options options);
@@ -43,6 +48,12 @@ class Pipeline {
   void process(const Snapshot& snapshot, std::span<Packet> burst, BurstTime time);
 
   void count_verdicts(std::span<const Packet> burst);
+  /// The slots of frames with the verdict `held_fragment` that are to be processed again now, with
+  /// `has_waited` set. Whoever runs the pipeline keeps the frames. Good until the next call.
+  [[nodiscard]] bool holds_fragments() const { return fragments_.holds_any(); }
+  [[nodiscard]] std::span<const std::uint16_t> ripe_fragments(BurstTime time) {
+    return fragments_.ripe(time.now_ns);
+  }
   /// Does the ageing that is due: a full round over the tables takes half a minute, a step a
   /// fraction of a millisecond. Call it often.
   void age(const Snapshot& snapshot, BurstTime time);
@@ -53,21 +64,26 @@ class Pipeline {
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   [[gnu::cold]] void reset_client(Packet& packet, std::uint64_t now_ns);
-  void send_return(const Snapshot& snapshot, Packet& packet);
+  void send_return(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   // Kept out of the way of all other packets.
   [[gnu::cold]] void send_icmp(const Snapshot& snapshot, Packet& packet);
+  [[gnu::cold]] void send_local(Packet& packet);
   [[gnu::cold]] void send_vip_error(const Snapshot& snapshot, Packet& packet);
   [[gnu::cold]] void send_pool_error(const Snapshot& snapshot, Packet& packet);
   void hand_over(Packet& packet, std::uint16_t owner) const;
   [[nodiscard]] bool is_for_us(const Packet& packet) const;
+  [[nodiscard]] std::uint16_t link_mtu_bytes(PortIndex port) const;
 
   Options options_;
+  SynGate syn_gate_;
   Tracker tracker_;
   Fragments fragments_;
+  Adjustments adjustments_;
   WorkerCounters& counters_;
   TokenBucket icmp_errors_;
   TokenBucket resets_;
-  std::uint64_t age_ns_ = 0;  // up to when ageing has been done
+  std::uint16_t next_identification_;  // of IPv4 packets made from IPv6 ones
+  std::uint64_t age_ns_ = 0;           // up to when ageing has been done
 };
 
 }  // namespace sluice::dataplane

@@ -2,6 +2,7 @@
 
 #include "core/flow/idle.h"
 #include "core/net/wire.h"
+#include "dataplane/l4/quic_route.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -71,11 +72,12 @@ std::uint64_t hash_of_flow(const Snapshot& snapshot, const Packet& packet) {
                    snapshot.listeners[packet.listener].protocol, snapshot.hash_seed);
 }
 
-Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, std::uint16_t worker,
-                 WorkerCounters& counters)
+Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGate& syn_gate,
+                 std::uint16_t worker, WorkerCounters& counters)
     : flows4_(memory.flows4, memory.header->seed),
       flows6_(memory.flows6, memory.header->seed),
       nat_(memory, steering, worker),
+      syn_gate_(syn_gate),
       counters_(counters),
       header_(*memory.header) {}
 
@@ -106,14 +108,17 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
                           const Packet& packet) {
   const auto key = Entry::key_of(key_of(packet));
   Entry* entry = table.find(key, packet.table_hash);
+  const Backend* named = named_backend(snapshot, packet, counters_);
   if (entry != nullptr) {
-    const Choice choice = known(snapshot, packet, entry->flow);
+    const Choice choice = leaves(snapshot, packet, entry->flow, named)
+                              ? Choice{}
+                              : known(snapshot, packet, entry->flow);
     if (choice.backend != nullptr || choice.verdict != Verdict::none) return choice;
     release(
         entry->flow);  // closed, too old, or its backend is gone: the entry's place is used again
   }
-  Choice choice = pick(snapshot, packet);
-  if (choice.backend == nullptr) {
+  Choice choice = pick(snapshot, packet, named, entry != nullptr);
+  if (choice.verdict != Verdict::none) {
     if (entry != nullptr) table.clear(*entry);
     return choice;
   }
@@ -164,15 +169,37 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
   flow.state = next_state(flow.state, packet);
   if (session != nullptr) {
     session->last_seen = now_;
-    session->state = next_state(session->state, packet);
+    nat_.set_state(*session, next_state(session->state, packet));
   }
   return {backend, session, Verdict::none};
 }
 
-Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet) {
-  const Backend* backend = slot_backend(snapshot, packet);
+// Whether the packet's connection ID takes the flow away from the backend that it is on. The
+// client's address and port may have been another client's, or it has several connections from it.
+bool Tracker::leaves(const Snapshot& snapshot, const Packet& packet, const FlowValue& flow,
+                     const Backend* named) {
+  if (named == nullptr) [[likely]]
+    return false;
+  const Target target{flow.is_nat != 0 ? nat_.at(flow.value).target : flow.value};
+  if (target == named->target) return false;
+  if (!is_expired(snapshot, packet.listener, flow)) ++counters_.quic_flows_moved;
+  return true;
+}
+
+Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet, const Backend* named,
+                     bool was_known) {
+  const Backend* backend = named != nullptr ? named : slot_backend(snapshot, packet);
   if (backend == nullptr) return {.verdict = Verdict::drop_no_backend};
-  if (snapshot.services[backend->service].forward != Forward::nat) return {.backend = backend};
+  const Service& service = snapshot.services[backend->service];
+  if (service.forward != Forward::nat) return {.backend = backend};
+  bool is_by_cookie = false;
+  // A flow that has lost its server goes on to another, which resets it.
+  const bool goes_on = was_known && !has_flag(packet, wire::TcpHeader::syn);
+  if (service.syn_cookies != SynCookies::off && !goes_on) {
+    const Verdict judged = syn_gate_.judge(service, packet, nat_.is_crowded());
+    is_by_cookie = judged == Verdict::sent_syn_proxy;
+    if (!is_by_cookie && judged != Verdict::none) return {.backend = backend, .verdict = judged};
+  }
   // A packet without a session that does not open a connection would be answered by RST through a
   // session that nobody needs; after a restart the client must learn all the same, so it is
   // translated like any other.
@@ -182,8 +209,8 @@ Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet) {
     session = nat_.open(snapshot, packet, *backend, why);
   if (session == nullptr) return {.verdict = why};
   session->last_seen = now_;
-  session->state = next_state(FlowState::empty, packet);
-  return {backend, session, Verdict::none};
+  nat_.set_state(*session, next_state(FlowState::empty, packet));
+  return {backend, session, Verdict::none, is_by_cookie};
 }
 
 // All sessions are taken: a half-open one gives way, so that a flood of SYNs, which never become
@@ -270,7 +297,7 @@ NatSession* Tracker::session_of_return(const Packet& packet) {
   NatSession* session = nat_.find_return(packet);
   if (session == nullptr) return nullptr;
   session->last_seen = now_;
-  session->state = next_state(session->state, packet);
+  nat_.set_state(*session, next_state(session->state, packet));
   return session;
 }
 

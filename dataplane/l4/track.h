@@ -8,14 +8,16 @@
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/nat.h"
 #include "dataplane/l4/packet.h"
+#include "dataplane/l4/syn_gate.h"
 
 namespace sluice::dataplane {
 
 /// Where a client's packet goes.
 struct Choice {
-  const Backend* backend = nullptr;  // null: `verdict` says why
+  const Backend* backend = nullptr;  // null: `verdict` says why; replied_syn_cookie has both
   NatSession* session = nullptr;     // with forward = nat
-  Verdict verdict = Verdict::none;
+  Verdict verdict = Verdict::none;   // none: it goes there
+  bool is_by_cookie = false;         // the session has just been opened by a SYN cookie
 };
 
 /// hash_flow of a packet of role flow: the same for all packets of the flow, on every balancer.
@@ -24,8 +26,8 @@ struct Choice {
 /// Remembers which backend each flow is on. One per worker; only that worker's thread calls it.
 class Tracker {
  public:
-  Tracker(const FlowMemory& memory, const ReturnSteering& steering, std::uint16_t worker,
-          WorkerCounters& counters);
+  Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGate& syn_gate,
+          std::uint16_t worker, WorkerCounters& counters);
 
   /// Seconds of the worker's clock; entries are stamped with it.
   void set_now(FlowTick now);
@@ -69,7 +71,11 @@ class Tracker {
   template <typename Entry>
   void remember(ConnectionTable<Entry>& table, const typename Entry::Key& key, Entry* reuse,
                 const Packet& packet, Choice& choice);
-  [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet);
+  [[nodiscard]] bool leaves(const Snapshot& snapshot, const Packet& packet, const FlowValue& flow,
+                            const Backend* named);
+  /// `named`: by a connection ID; null: the service's slots choose.
+  [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet, const Backend* named,
+                            bool was_known);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
                                 const FlowValue& flow) const;
   [[nodiscard]] bool make_room_for_session();
@@ -83,6 +89,7 @@ class Tracker {
   ConnectionTable<FlowEntry4> flows4_;
   ConnectionTable<FlowEntry6> flows6_;
   NatSessions nat_;
+  SynGate& syn_gate_;
   WorkerCounters& counters_;
   FlowsSegment& header_;
   FlowTick now_ = 0;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/net/icmp.h"
+#include "core/net/l3dsr.h"
 #include "core/net/rewrite.h"
 #include "core/net/wire.h"
 
@@ -104,6 +105,14 @@ void send_l2dsr(Packet& packet, const Backend& backend) {
   decrement_ttl(packet.data, packet.parsed);
   backend.link.write(packet.data, packet.parsed.family);
   send_by(packet, Verdict::sent_l2dsr, backend.out_port);
+}
+
+void send_l3dsr(Packet& packet, const Backend& backend) {
+  if (!outlives_hop(packet) || !reframe(packet, 0)) return;
+  redirect(packet.data, packet.parsed, backend.address, backend.l3dsr_dscp);
+  decrement_ttl(packet.data, packet.parsed);
+  backend.link.write(packet.data, packet.parsed.family);
+  send_by(packet, Verdict::sent_l3dsr, backend.out_port);
 }
 
 void send_nat(Packet& packet, const Backend& backend, const Snapshot& snapshot,

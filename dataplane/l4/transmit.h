@@ -19,6 +19,7 @@ void send_tunnel(Packet& packet, const Backend& backend, std::uint64_t flow_hash
 /// The same for Sending::plain_ipip.
 void send_plain_ipip(Packet& packet, const Backend& backend);
 void send_l2dsr(Packet& packet, const Backend& backend);
+void send_l3dsr(Packet& packet, const Backend& backend);
 /// Client to server. Notes in the session by which hop the client's packets come, for the way back.
 void send_nat(Packet& packet, const Backend& backend, const Snapshot& snapshot,
               NatSession& session);

@@ -116,6 +116,21 @@ TEST(ConfigFile, ReadsTheKeysOfTunnels) {
   EXPECT_EQ(to_json(good_config())["service"][0]["tunnel_source"], "route");
 }
 
+TEST(ConfigFile, ReadsTheSizesOfPackets) {
+  const std::pair<const char*, const char*> clamps[] = {
+      {"\"auto\"", "auto"}, {"\"off\"", "off"}, {"1400", "1400"}};
+  for (const auto& [written, text] : clamps) {
+    const auto file =
+        parse_config(replaced(good_file, "\"ipip\"",
+                              "\"ipip\"\nmtu = 1400\nmss_clamp = " + std::string(written)),
+                     "x");
+    ASSERT_TRUE(file) << texts(file.error());
+    const auto json = to_json(file->config.services[0]);
+    EXPECT_EQ(json["mtu"], 1'400);
+    EXPECT_EQ(json["mss_clamp"], text);
+  }
+}
+
 TEST(ConfigFile, ItsJsonUsesTheOperatorsWords) {
   const auto json = to_json(good_config());
   EXPECT_EQ(json["dataplane"]["hugepages"], "on");

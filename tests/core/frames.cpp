@@ -67,8 +67,17 @@ std::size_t checksum_offset(std::uint8_t protocol) {
   return protocol == 6 ? 16 : protocol == 17 ? 6 : 2;
 }
 
+// What is above layer 4.
+Bytes data_of(const FrameSpec& spec) {
+  if (!spec.data.empty()) return spec.data;
+  Bytes out;
+  for (unsigned i = 0; i < spec.data_bytes; ++i) out.push_back(static_cast<std::uint8_t>(i * 7));
+  return out;
+}
+
 // Layer 4 with its checksum.
 Bytes build_payload(const FrameSpec& spec) {
+  const Bytes data = data_of(spec);
   Bytes out;
   if (spec.payload == Payload::icmp_echo) {
     out = {static_cast<std::uint8_t>(spec.source.is_ipv4() ? 8 : 128), 0, 0, 0};
@@ -79,16 +88,18 @@ Bytes build_payload(const FrameSpec& spec) {
     put16(out, spec.destination_port);
   }
   if (spec.payload == Payload::tcp) {
-    put32(out, 0x01020304);
-    put32(out, 0x05060708);
-    put16(out, 0x5000U | spec.tcp_flags);
-    put16(out, 0xfaf0);
+    put32(out, spec.tcp_sequence);
+    put32(out, spec.tcp_acknowledgement);
+    const auto words = static_cast<unsigned>(5 + spec.tcp_options.size() / 4);
+    put16(out, words << 12 | spec.tcp_flags);
+    put16(out, spec.tcp_window);
     put32(out, 0);
+    put(out, spec.tcp_options);
   } else if (spec.payload == Payload::udp) {
-    put16(out, 8U + spec.data_bytes);
+    put16(out, 8U + static_cast<unsigned>(data.size()));
     put16(out, 0);
   }
-  for (unsigned i = 0; i < spec.data_bytes; ++i) out.push_back(static_cast<std::uint8_t>(i * 7));
+  put(out, data);
   if (spec.payload == Payload::udp && spec.udp_checksum_none) return out;
   const std::uint8_t protocol = protocol_number(spec);
   const std::uint32_t start =

@@ -32,17 +32,22 @@ struct FrameSpec {
   std::uint16_t destination_port = 80;
   Payload payload = Payload::tcp;
   std::uint16_t data_bytes = 16;  // after the layer-4 header
+  Bytes data{};                   // when not empty: in place of data_bytes made-up ones
   std::uint8_t tcp_flags = 0x18;  // PSH and ACK
+  std::uint32_t tcp_sequence = 0x01020304;
+  std::uint32_t tcp_acknowledgement = 0x05060708;
+  std::uint16_t tcp_window = 0xfaf0;
+  Bytes tcp_options{};  // of whole words
   std::uint8_t ttl = 64;
   std::uint8_t traffic_class = 0;
-  bool dont_fragment = true;             // IPv4
-  std::uint16_t fragment_offset = 0;     // in units of 8 bytes
-  bool more_fragments = false;           // with the offset: IPv4's fields, or a fragment header
-  bool udp_checksum_none = false;        // IPv4 and UDP: the field stays 0
-  std::uint8_t option_words = 0;         // IPv4: no-operation options
-  std::vector<std::uint8_t> extensions;  // IPv6: protocol numbers of headers, 8 bytes each
-  std::vector<std::uint16_t> vlans;      // outermost first; two: the outer one is 802.1ad
-  std::uint16_t padding_bytes = 0;       // of the link, after the IP packet
+  bool dont_fragment = true;               // IPv4
+  std::uint16_t fragment_offset = 0;       // in units of 8 bytes
+  bool more_fragments = false;             // with the offset: IPv4's fields, or a fragment header
+  bool udp_checksum_none = false;          // IPv4 and UDP: the field stays 0
+  std::uint8_t option_words = 0;           // IPv4: no-operation options
+  std::vector<std::uint8_t> extensions{};  // IPv6: protocol numbers of headers, 8 bytes each
+  std::vector<std::uint16_t> vlans{};      // outermost first; two: the outer one is 802.1ad
+  std::uint16_t padding_bytes = 0;         // of the link, after the IP packet
   MacAddress link_source = mac("02:00:00:00:00:01");
   MacAddress link_destination = mac("02:00:00:00:00:02");
 };

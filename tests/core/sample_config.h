@@ -46,8 +46,9 @@ struct ServiceSpec {
   service.protocol = spec.protocol;
   service.forward = spec.forward;
   service.slots = spec.slots;
-  if (spec.forward == Forward::nat) service.source_pool = {pool_address(spec.vip_family)};
-  for (unsigned i = 1; i <= spec.backends; ++i) {
+  if (spec.forward == Forward::nat) service.source_pool = {pool_address(spec.backend_family)};
+  if (spec.forward == Forward::l3dsr) service.l3dsr_dscp = 5;
+  for (unsigned i = 1; spec.forward != Forward::local && i <= spec.backends; ++i) {
     BackendConfig backend;
     backend.name = "b" + std::to_string(i);
     backend.address = backend_address(spec.backend_family, i);
@@ -62,6 +63,7 @@ struct ServiceSpec {
   port.name = "wan0";
   port.driver = Driver::vdev;
   port.device = "net_null0";
+  port.kernel_tap = spec.forward == Forward::local;
   config.ports = {port};
   config.services = {sample_service(spec)};
   return config;

@@ -212,22 +212,71 @@ TEST(Fragments, OfOneBurstFollowTheirFirstOne) {
   for (const Packet& packet : burst) EXPECT_EQ(packet.verdict, Verdict::sent_l2dsr);
 }
 
-TEST(Fragments, BeforeTheirFirstOneAreDropped) {
+TEST(Fragments, BeforeTheirFirstOneWaitForIt) {
   for (const Forward forward : forwards)
     for (const Family family : families) {
       Rig rig;
       const Snapshot snapshot = compiled(config_of(forward, family));
       const FrameSpec spec = client_frame(family);
-      const Bytes later = later_fragment(spec);
-      const Outcome early = rig.send(snapshot, later);
-      EXPECT_EQ(early.name(), "drop_fragment_unknown");
-      EXPECT_EQ(test::hex(early.frame), test::hex(later)) << "changed and not sent";
-      const Outcome first = rig.send(snapshot, first_fragment(spec));
-      EXPECT_EQ(rig.send(snapshot, later).name(), first.name()) << "behind it all is well";
-      EXPECT_EQ(rig.send(snapshot, later_fragment(spec, 2)).name(), "drop_fragment_unknown")
+      for (const std::uint16_t offset : {std::uint16_t{16}, std::uint16_t{8}}) {
+        const Bytes later = later_fragment(spec, 1, offset);
+        const Outcome early = rig.send(snapshot, later);
+        EXPECT_EQ(early.name(), "held_fragment");
+        EXPECT_EQ(test::hex(early.frame), test::hex(later)) << "changed and not sent";
+      }
+      EXPECT_EQ(rig.send(snapshot, later_fragment(spec, 2)).name(), "held_fragment")
           << "another datagram";
-      EXPECT_EQ(rig.count(Verdict::drop_fragment_unknown), 2U);
+      EXPECT_TRUE(rig.send_ripe(snapshot).empty()) << "nothing has come for them yet";
+      const Outcome first = rig.send(snapshot, first_fragment(spec));
+      const auto ripe = rig.send_ripe(snapshot);
+      ASSERT_EQ(ripe.size(), 2U) << "and not the other datagram's";
+      for (const Outcome& later : ripe) {
+        EXPECT_EQ(later.name(), first.name());
+        EXPECT_EQ(later.backend(), first.backend());
+        EXPECT_EQ(test::wrong_checksums(later.frame), "");
+      }
+      EXPECT_TRUE(rig.send_ripe(snapshot).empty()) << "once";
     }
+}
+
+TEST(Fragments, ThatHaveWaitedLongEnoughAreDropped) {
+  Rig rig;
+  const Snapshot snapshot = compiled(config_of(Forward::ipip, Family::ipv4));
+  const FrameSpec spec = client_frame(Family::ipv4);
+  (void)rig.send(snapshot, later_fragment(spec, 1), 1'000);
+  (void)rig.send(snapshot, later_fragment(spec, 2), 1'000.06);
+  EXPECT_TRUE(rig.send_ripe(snapshot, 1'000.09).empty());
+  const auto ripe = rig.send_ripe(snapshot, 1'000.11);
+  ASSERT_EQ(ripe.size(), 1U) << "the one that came first";
+  EXPECT_EQ(ripe[0].name(), "drop_fragment_unknown") << "not held again";
+  EXPECT_EQ(rig.send_ripe(snapshot, 1'000.2).size(), 1U);
+  EXPECT_EQ(rig.count(Verdict::held_fragment), 2U);
+  EXPECT_EQ(rig.count(Verdict::drop_fragment_unknown), 2U);
+  (void)rig.send(snapshot, first_fragment(spec, 1), 1'000.3);
+  EXPECT_TRUE(rig.send_ripe(snapshot, 1'000.3).empty()) << "it is gone";
+}
+
+TEST(Fragments, MoreThanMayWaitAreDroppedAndTheirSlotsServeAgain) {
+  Rig rig;
+  const Snapshot snapshot = compiled(config_of(Forward::ipip, Family::ipv4));
+  FrameSpec spec = client_frame(Family::ipv4);
+  constexpr unsigned clients = HeldFragments::slots;
+  for (const double now : {1'000.0, 1'010.0}) {
+    for (unsigned i = 0; i < clients; ++i) {
+      spec.source = Address::from_ipv4(Be32::from_host(0x0b000000 + i));
+      ASSERT_EQ(rig.send(snapshot, later_fragment(spec), now).name(), "held_fragment");
+    }
+    FrameSpec other = client_frame(Family::ipv4);
+    EXPECT_EQ(rig.send(snapshot, later_fragment(other), now).name(), "drop_fragment_hold_full");
+    // Every other one's first comes.
+    for (unsigned i = 0; i < clients; i += 2) {
+      spec.source = Address::from_ipv4(Be32::from_host(0x0b000000 + i));
+      ASSERT_EQ(rig.send(snapshot, first_fragment(spec), now).name(), "sent_ipip");
+    }
+    EXPECT_EQ(rig.send_ripe(snapshot, now).size(), clients / 2);
+    EXPECT_EQ(rig.send_ripe(snapshot, now + 1).size(), clients / 2);
+  }
+  EXPECT_EQ(rig.count(Verdict::drop_fragment_unknown), clients);
 }
 
 TEST(Fragments, AreForgottenAfterFiveSeconds) {
@@ -236,7 +285,7 @@ TEST(Fragments, AreForgottenAfterFiveSeconds) {
   const FrameSpec spec = client_frame(Family::ipv4);
   (void)rig.send(snapshot, first_fragment(spec), 1'000);
   EXPECT_EQ(rig.send(snapshot, later_fragment(spec), 1'004.9).name(), "sent_ipip");
-  EXPECT_EQ(rig.send(snapshot, later_fragment(spec), 1'005).name(), "drop_fragment_unknown");
+  EXPECT_EQ(rig.send(snapshot, later_fragment(spec), 1'005).name(), "held_fragment");
 }
 
 TEST(Fragments, MoreDatagramsThanTheTableHoldsAreCounted) {
@@ -270,7 +319,7 @@ TEST(Fragments, ForNoListenerAreNotRemembered) {
     FrameSpec spec = client_frame(family);
     spec.destination_port = 81;
     EXPECT_EQ(rig.send(snapshot, first_fragment(spec)).name(), "drop_no_listener");
-    EXPECT_EQ(rig.send(snapshot, later_fragment(spec)).name(), "drop_fragment_unknown");
+    EXPECT_EQ(rig.send(snapshot, later_fragment(spec)).name(), "held_fragment");
     spec.destination = ip(family == Family::ipv4 ? "203.0.113.11" : "2001:db8::11");
     EXPECT_EQ(rig.send(snapshot, first_fragment(spec)).name(), "passed_to_kernel");
     EXPECT_EQ(rig.send(snapshot, later_fragment(spec)).name(), "passed_to_kernel");
@@ -287,7 +336,7 @@ TEST(Fragments, OfTwoClientsDoNotMix) {
     FrameSpec two = client_frame(family, 2'001);
     two.source = ip(family == Family::ipv4 ? "198.51.100.8" : "2001:db8:c::8");
     (void)rig.send(snapshot, first_fragment(one));
-    EXPECT_EQ(rig.send(snapshot, later_fragment(two)).name(), "drop_fragment_unknown");
+    EXPECT_EQ(rig.send(snapshot, later_fragment(two)).name(), "held_fragment");
     (void)rig.send(snapshot, first_fragment(two));
     EXPECT_EQ(rig.send(snapshot, later_fragment(one)).name(), "sent_nat");
     EXPECT_EQ(rig.counters().flows_inserted, 2U);

@@ -22,17 +22,32 @@ Rig::Rig(Options options)
       pipeline_(layout_, steering_, *counters_,
                 {.worker = options_.worker,
                  .workers = options_.workers,
-                 .port_macs = options_.port_macs}),
+                 .port_macs = options_.port_macs,
+                 .port_mtus_bytes = options_.port_mtus_bytes}),
       buffer_(buffer_bytes) {}
 
 Outcome Rig::send(const Snapshot& snapshot, const test::Bytes& frame, double now_seconds) {
+  return process(snapshot, frame, false, now_seconds);
+}
+
+std::vector<Outcome> Rig::send_ripe(const Snapshot& snapshot, double now_seconds) {
+  std::vector<Outcome> out;
+  for (const std::uint16_t slot : pipeline_.ripe_fragments(time_of(now_seconds)))
+    out.push_back(process(snapshot, held_[slot], true, now_seconds));
+  return out;
+}
+
+Outcome Rig::process(const Snapshot& snapshot, const test::Bytes& frame, bool has_waited,
+                     double now_seconds) {
   Packet packet;
   packet.data = buffer_.place(frame).data();
   packet.length_bytes = static_cast<std::uint16_t>(frame.size());
   packet.headroom_bytes = options_.headroom_bytes;
   packet.in_port = 0;
+  packet.has_waited = has_waited;
   pipeline_.process(snapshot, {&packet, 1}, time_of(now_seconds));
   pipeline_.count_verdicts({&packet, 1});
+  if (exit_of(packet.verdict) == Exit::hold) held_[packet.hold_slot] = frame;
   return {packet.verdict, packet.out_port, packet.to_worker,
           test::Bytes(packet.data, packet.data + packet.length_bytes)};
 }

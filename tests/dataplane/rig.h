@@ -32,6 +32,7 @@ class Rig {
     std::uint16_t workers = 1;
     std::uint16_t headroom_bytes = 128;
     std::vector<MacAddress> port_macs{};
+    std::vector<std::uint16_t> port_mtus_bytes{};
   };
   Rig();
   explicit Rig(Options options);
@@ -41,6 +42,8 @@ class Rig {
   Outcome send(const Snapshot& snapshot, const test::FrameSpec& spec, double now_seconds = 1'000) {
     return send(snapshot, test::build(spec), now_seconds);
   }
+  /// What becomes of the fragments that were held and are due now, in the order they came in.
+  std::vector<Outcome> send_ripe(const Snapshot& snapshot, double now_seconds = 1'000);
   /// A full round of ageing that ends at this time, half a minute or more after the last one.
   void age(const Snapshot& snapshot, double now_seconds);
 
@@ -56,6 +59,8 @@ class Rig {
   [[nodiscard]] std::size_t flows_in_table(const Snapshot& snapshot) const;
 
  private:
+  Outcome process(const Snapshot& snapshot, const test::Bytes& frame, bool has_waited,
+                  double now_seconds);
   struct alignas(64) Line {
     std::array<std::uint8_t, 64> bytes{};
   };
@@ -67,6 +72,7 @@ class Rig {
   FlowMemory layout_;
   Pipeline pipeline_;
   test::GuardedBytes buffer_;
+  std::array<test::Bytes, HeldFragments::slots> held_;
 };
 
 }  // namespace sluice::dataplane

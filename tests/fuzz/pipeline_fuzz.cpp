@@ -42,6 +42,11 @@ std::vector<Choices> all_choices() {
     add(Forward::l2dsr, vip, vip);
     add(Forward::nat, vip, vip);
   }
+  for (const Family vip : families) {
+    add(Forward::l3dsr, vip, vip);
+    add(Forward::local, vip, vip);
+  }
+  add(Forward::nat, Family::ipv6, Family::ipv4);
   return out;
 }
 
@@ -118,6 +123,7 @@ void judge(const Packet& packet, const Bytes& before, std::span<const std::uint8
                    name + " carries the packet untouched");
       break;
     case Verdict::sent_l2dsr:
+    case Verdict::sent_l3dsr:
     case Verdict::sent_nat:
     case Verdict::sent_nat_return:
     case Verdict::replied_echo:

@@ -82,11 +82,14 @@ GoldenFile read_golden(const std::filesystem::path& path) {
 // What differs from the defaults, under the keys of the configuration file.
 void set_options(ServiceConfig& out, const std::map<std::string, std::string>& service) {
   for (const auto& [key, value] : service) {
+    if (key == "proxy_protocol") out.proxy_protocol = parse_spelling<ProxyProtocol>(value).value();
     if (key == "gue_variant") out.gue_variant = static_cast<std::uint8_t>(std::stoi(value));
     if (key == "gue_port") out.gue_port = Port::parse(value).value();
     if (key == "tunnel_source") out.tunnel_source = TunnelSource::parse(value).value();
     if (key == "tunnel_ttl") out.tunnel_ttl = static_cast<std::uint8_t>(std::stoi(value));
     if (key == "on_death") out.on_death = parse_spelling<OnDeath>(value).value();
+    if (key == "l3dsr_dscp") out.l3dsr_dscp = static_cast<std::uint8_t>(std::stoi(value));
+    if (key == "mss_clamp") out.mss_clamp = MssClamp::parse(value).value();
     if (key == "tunnel_dscp") out.tunnel_dscp = TunnelDscp::parse(value).value();
   }
 }

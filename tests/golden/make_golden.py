@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# long: one function for each subject, over the same few helpers
+# long: one list of services, each a short function; the helpers are shared by all of them.
 """Writes the golden packets: what comes in and what must go out, built layer by layer by scapy.
 
 Usage: make_golden.py            writes packets/*.txt beside this script
@@ -264,6 +264,75 @@ def nat(version, protocol):
     return service
 
 
+def proxy_header(version):
+    """HAProxy's proxy-protocol.txt, section 2.2."""
+    addresses = b''.join(ipaddress.ip_address(each).packed
+                         for each in (CLIENT[version], VIP[version]))
+    ports = CLIENT_PORT.to_bytes(2, 'big') + (80).to_bytes(2, 'big')
+    family = {4: 0x11, 6: 0x21}[version]
+    return (b'\r\n\r\n\0\r\nQUIT\n' + bytes([0x21, family]) +
+            len(addresses + ports).to_bytes(2, 'big') + addresses + ports)
+
+
+def proxy(version):
+    """One connection whose server is told of the client in the first bytes."""
+    service = Service(f'nat_{version}_proxy', 'nat', version, version, proxy_protocol='v2')
+    port = nat_port(version, 'tcp')
+    header = proxy_header(version)
+    first, answered = 5001, 0x7001  # the numbers behind the two SYNs
+
+    def client(data=b'', **tcp):
+        return (from_client() / network(version, CLIENT[version], VIP[version]) /
+                TCP(sport=CLIENT_PORT, dport=80, **tcp) / Raw(data))
+
+    def at_server(data=b'', **tcp):
+        return (to_backend() / network(version, POOL[version], BACKEND[version], 63) /
+                TCP(sport=port, dport=80, **tcp) / Raw(data))
+
+    def server(data=b'', **tcp):
+        return (Ether(src=BACKEND_MAC, dst=OWN_MAC) /
+                network(version, BACKEND[version], POOL[version]) /
+                TCP(sport=80, dport=port, **tcp) / Raw(data))
+
+    def at_client(data=b'', **tcp):
+        return (Ether(src=OWN_MAC, dst=CLIENT_MAC) /
+                network(version, VIP[version], CLIENT[version], 63) /
+                TCP(sport=80, dport=CLIENT_PORT, **tcp) / Raw(data))
+
+    stamps = [('NOP', None), ('NOP', None), ('Timestamp', (7, 8))]
+    both_ways = {'flags': 'A', 'seq': answered}
+    asked = {'flags': 'S', 'seq': first - 1}
+    service.packet('the SYN, without fast open',
+                   client(**asked, options=[('MSS', 1460), (34, b''), ('NOP', None), ('NOP', None)]),
+                   'sent_nat', at_server(**asked, options=[('MSS', 1460)] + [('NOP', None)] * 4))
+    service.packet('the SYN-ACK, its window less the header',
+                   server(flags='SA', seq=answered - 1, ack=first, window=5000), 'sent_nat_return',
+                   at_client(flags='SA', seq=answered - 1, ack=first, window=5000 - len(header)))
+    here = {'seq': first, 'ack': answered, 'options': stamps}
+    service.packet('the ACK, with the header', client(flags='A', **here), 'sent_proxy_header',
+                   at_server(header, flags='PA', **here))
+    service.packet('the header again, in front of data', client(b'odd', flags='A', **here),
+                   'sent_proxy_header', at_server(header + b'odd', flags='PA', **here))
+    service.packet('half of it acknowledged', server(**both_ways, ack=first + 14),
+                   'sent_nat_return', at_client(**both_ways, ack=first))
+    service.packet('instead of too much data', client(b'x' * 1420, flags='FA', **here),
+                   'sent_proxy_header', at_server(header, flags='PA', **here))
+    taken = first + len(header)
+    service.packet('all of it acknowledged', server(b'220', **both_ways, ack=taken),
+                   'sent_nat_return', at_client(b'220', **both_ways, ack=first))
+    service.packet('data behind it', client(b'x' * 1420, flags='PA', seq=first, ack=answered),
+                   'sent_nat', at_server(b'x' * 1420, flags='PA', seq=taken, ack=answered))
+    service.packet('a gap in the data', server(
+        **both_ways, ack=taken,
+        options=[('NOP', None), ('NOP', None), ('SAck', (taken + 100, taken + 200))]),
+                   'sent_nat_return', at_client(
+        **both_ways, ack=first,
+        options=[('NOP', None), ('NOP', None), ('SAck', (first + 100, first + 200))]))
+    service.packet('a reset', client(flags='R', seq=first), 'sent_nat',
+                   at_server(flags='R', seq=taken))
+    return service
+
+
 def echo(version):
     service = Service(f'echo_{version}', 'ipip', version, 4)
     for data in (b'', b'a', b'ping of even length!'):
@@ -441,7 +510,7 @@ def fragments(forward, version, protocol):
             protocol, CLIENT_PORT, 80) / Raw(FRAGMENTED), ttl, identification)
 
     before = [from_client() / each for each in clients()]
-    service.packet('before the first one', before[1], 'drop_fragment_unknown')
+    service.packet('before the first one', before[1], 'held_fragment')
     if forward == 'ipip':
         after = [tunnel(service, each) for each in clients()]
     elif forward == 'l2dsr':
@@ -453,7 +522,7 @@ def fragments(forward, version, protocol):
             transport(protocol, port, 80) / Raw(FRAGMENTED), 63)]
     packet_in_fragments(service, 'there', before, f'sent_{forward}', after)
     other = from_client() / clients(identification=0x0bae)[1]
-    service.packet('of another packet', other, 'drop_fragment_unknown')
+    service.packet('of another packet', other, 'held_fragment')
     if forward == 'nat':
         answers = in_fragments(version, BACKEND[version], POOL[version],
                                transport(protocol, 80, port) / Raw(FRAGMENTED))
@@ -479,7 +548,7 @@ def not_sent():
     service.packet('first fragment to a closed port', from_client() / closed_first,
                    'drop_no_listener')
     later = network(4, CLIENT[4], VIP[4], flags=0, frag=100, proto=6) / Raw(b'rest')
-    service.packet('later fragment', from_client() / later, 'drop_fragment_unknown')
+    service.packet('later fragment', from_client() / later, 'held_fragment')
     cut = bytes(from_client() / request(service))[:40]
     service.packet('cut short', cut, 'drop_truncated')
     short = from_client() / network(4, CLIENT[4], VIP[4]) / TCP(sport=1, dport=80, dataofs=4)
@@ -504,11 +573,14 @@ def all_services():
     yield from tunnel_options()
     yield from (l2dsr(version, each) for version in (4, 6) for each in protocols)
     yield from (nat(version, each) for version in (4, 6) for each in protocols)
+    yield from (proxy(version) for version in (4, 6))
     yield from (dsr_errors(forward, version, each) for forward in ('ipip', 'l2dsr')
                 for version in (4, 6) for each in protocols)
     yield from (nat_errors(version, each) for version in (4, 6) for each in protocols)
     yield from (fragments(forward, version, each) for forward in ('ipip', 'l2dsr', 'nat')
                 for version in (4, 6) for each in protocols)
+    import golden_modes  # which uses what is above
+    yield from golden_modes.services()
     yield from (echo(version) for version in (4, 6))
     yield from (resets(forward, version) for forward in ('ipip', 'l2dsr') for version in (4, 6))
     yield not_sent()

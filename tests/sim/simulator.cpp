@@ -168,7 +168,7 @@ Simulator::Fault Simulator::answer_flow() {
   test::FrameSpec spec = test::spec_of(*flow.answer);
   spec.tcp_flags = ack;
   const Outcome out = worker.rig->send(worker.view->snapshot, spec, now_);
-  if (out.verdict != Verdict::sent_nat_return)
+  if (out.verdict != Verdict::sent_nat_return && out.verdict != Verdict::sent_nat64_return)
     return describe(flow) + ": its server's answer left as " + out.name();
   if (tuple_of(out) != turned(flow.tuple))
     return describe(flow) + ": its server's answer went to " + tuple_of(out).text();

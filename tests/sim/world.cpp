@@ -28,6 +28,9 @@ constexpr Kind kinds[] = {
     {Forward::ipip, Family::ipv6, Family::ipv6, Protocol::udp},
     {Forward::nat, Family::ipv6, Family::ipv6, Protocol::tcp},
     {Forward::nat, Family::ipv4, Family::ipv4, Protocol::udp},
+    {Forward::nat, Family::ipv6, Family::ipv4, Protocol::tcp},
+    {Forward::l3dsr, Family::ipv6, Family::ipv6, Protocol::tcp},
+    {Forward::l3dsr, Family::ipv4, Family::ipv4, Protocol::udp},
 };
 
 Address numbered(Family family, const char* v4, const char* v6, unsigned number) {
@@ -177,7 +180,9 @@ std::string World::add_service() {
   service.forward = kind.forward;
   service.slots = 251;
   if (kind.forward == Forward::nat)
-    service.source_pool = {numbered(kind.vip, "10.99.", "2001:db8:9::", number % 400)};
+    service.source_pool = {numbered(kind.backend, "10.99.", "2001:db8:9::", number % 400)};
+  if (kind.forward == Forward::l3dsr)
+    service.l3dsr_dscp = static_cast<std::uint8_t>(number % 63 + 1);
   if (kind.protocol == Protocol::tcp && below(random_, 2) == 0) service.on_death = OnDeath::reset;
   if (below(random_, 4) != 0) service.health.type = ProbeType::tcp;
   for (std::size_t i = 0; i <= below(random_, 5); ++i)
@@ -199,10 +204,13 @@ BackendConfig World::new_backend(const ServiceConfig& service) {
     return candidate.forward == service.forward && candidate.protocol == service.protocol &&
            candidate.vip == service.vips.front().family();
   });
+  // The pool tells NAT64 from the rest of nat.
+  const Family family =
+      service.source_pool.empty() ? kind->backend : service.source_pool.front().family();
   const unsigned number = backends_made_++;
   BackendConfig backend;
   backend.name = "b" + std::to_string(number);
-  backend.address = numbered(kind->backend, "10.1.", "2001:db8:1::", number % 60'000);
+  backend.address = numbered(family, "10.1.", "2001:db8:1::", number % 60'000);
   backend.weight = static_cast<std::uint16_t>(below(random_, 3) + 1);
   return backend;
 }

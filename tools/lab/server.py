@@ -112,12 +112,15 @@ class EchoServer:
             self.sockets.append(echo)
             threading.Thread(target=self._serve, args=(echo,), daemon=True).start()
 
+    def answer(self, data):
+        return self.name.encode() + b' ' + data
+
     def _serve(self, echo):
         # Control messages carry the address that was asked, a VIP: the answer must come from it.
         try:
             while True:
                 data, control, _, sender = echo.recvmsg(65536, 128)
-                echo.sendmsg([self.name.encode() + b' ' + data],
+                echo.sendmsg([self.answer(data)],
                              [answer_from(message) for message in control], 0, sender)
         except OSError:
             return  # closed

@@ -156,7 +156,15 @@ class Run {
       ++totals_.too_long;
       return {};
     }
-    const Fate fate = replay_.send(frame.bytes, frame.time_ns);
+    if (auto done = take(frame, replay_.send(frame.bytes, frame.time_ns)); !done) return done;
+    for (const std::vector<std::uint8_t>& held : replay_.take_ripe()) {
+      const Frame late{held, frame.time_ns, static_cast<std::uint32_t>(held.size())};
+      if (auto done = take(late, replay_.send_held(held)); !done) return done;
+    }
+    return {};
+  }
+
+  std::expected<void, Error> take(const Frame& frame, const Fate& fate) {
     if (fate.lookup == FlowLookup::hit) ++totals_.known_flows;
     show(frame, fate);
     if (fate.sent.empty()) return {};

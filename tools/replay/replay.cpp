@@ -6,6 +6,7 @@
 #include "core/config/explain.h"
 #include "core/flow/idle.h"
 #include "core/net/parse.h"
+#include "core/net/quic_packet.h"
 
 namespace sluice::replay {
 namespace {
@@ -96,12 +97,24 @@ std::optional<Replay::Flow> Replay::flow_of(std::span<const std::uint8_t> frame)
                Port::from_be(parsed.destination_port), protocol},
               listener->id,
               {},
+              quic_header_of(frame, parsed),
               misses(),
-              counters_->flows_repicked};
+              moves()};
 }
 
 Fate Replay::send(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
   advance(time_ns);
+  return process(frame, false);
+}
+
+std::vector<std::vector<std::uint8_t>> Replay::take_ripe() {
+  std::vector<std::vector<std::uint8_t>> out;
+  for (const std::uint16_t slot : pipeline_.ripe_fragments({clock_ns_}))
+    out.push_back(std::move(held_[slot]));
+  return out;
+}
+
+Fate Replay::process(std::span<const std::uint8_t> frame, bool has_waited) {
   std::ranges::copy(frame, buffer_.begin() + headroom_bytes);
   auto flow = flow_of(frame);
   if (flow) flow->known = view_.find(flow->tuple, flow->listener);
@@ -111,9 +124,12 @@ Fate Replay::send(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
   packet.length_bytes = static_cast<std::uint16_t>(frame.size());
   packet.headroom_bytes = headroom_bytes;
   packet.in_port = options_.in_port;
+  packet.has_waited = has_waited;
   pipeline_.process(snapshot_, {&packet, 1}, {clock_ns_});
   pipeline_.count_verdicts({&packet, 1});
 
+  if (dataplane::exit_of(packet.verdict) == dataplane::Exit::hold)
+    held_[packet.hold_slot].assign(frame.begin(), frame.end());
   Fate fate{.verdict = packet.verdict, .service = {}, .backend = {}, .steps = {}, .sent = {}};
   if (dataplane::exit_of(packet.verdict) == dataplane::Exit::transmit)
     fate.sent = {packet.data, packet.length_bytes};
@@ -124,7 +140,7 @@ Fate Replay::send(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
 }
 
 FlowLookup Replay::lookup_of(const Flow& flow) const {
-  if (flow.known && counters_->flows_repicked != flow.moves) return FlowLookup::moved;
+  if (flow.known && moves() != flow.moves) return FlowLookup::moved;
   // An entry that did not count, because it was too old or its connection closed, is written anew,
   // or cleared.
   const bool hit =
@@ -138,11 +154,14 @@ void Replay::describe_flow(const Flow& flow, Fate& fate) const {
   if (flow.known && fate.lookup != FlowLookup::miss) entry = flow.known->target;
   if (flow.known && !entry)
     fate.steps.emplace_back("the flow table had an entry of a flow that is over: forgotten");
-  Explanation why = explain(snapshot_, flow.tuple, entry);
+  // Of other services it would only be mentioned.
+  const Service& service = snapshot_.services[snapshot_.listeners[flow.listener].service];
+  const auto quic = service.quic != nullptr ? flow.quic : std::nullopt;
+  Explanation why = explain(snapshot_, flow.tuple, entry, quic);
   // A service that forwards in another way than before takes its flows anew too.
   if (fate.lookup == FlowLookup::moved && why.known_flow)
-    why = explain(snapshot_, flow.tuple, std::nullopt);
-  fate.service = snapshot_.services[snapshot_.listeners[flow.listener].service].name;
+    why = explain(snapshot_, flow.tuple, std::nullopt, quic);
+  fate.service = service.name;
   if (why.backend) fate.backend = snapshot_.backend(*why.backend).name;
   fate.steps.insert(fate.steps.end(), why.reasons.begin(), why.reasons.end());
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <expected>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -49,6 +50,10 @@ class Replay {
   /// What `send` goes by from now on; compiled with the present one as its previous.
   void apply(Snapshot snapshot, PortIndex in_port);
 
+  /// Fragments that were held back and are due now: to be sent again at once, by `send_held`.
+  [[nodiscard]] std::vector<std::vector<std::uint8_t>> take_ripe();
+  [[nodiscard]] Fate send_held(std::span<const std::uint8_t> frame) { return process(frame, true); }
+
   /// `frame`: at most `frame_bytes_max`. `time_ns`: of any clock; one that goes back stands still.
   [[nodiscard]] Fate send(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
 
@@ -65,18 +70,23 @@ class Replay {
     std::uint16_t listener = 0;
     // Before the packet came.
     std::optional<FlowRecord> known;
+    std::optional<QuicHeader> quic;  // of the frame, which outlives this
     std::uint64_t misses = 0;
     std::uint64_t moves = 0;
   };
   Replay(Snapshot snapshot, Options options, Memory memory, std::span<std::uint8_t> flows);
 
   void advance(std::uint64_t time_ns);
+  [[nodiscard]] Fate process(std::span<const std::uint8_t> frame, bool has_waited);
   [[nodiscard]] std::optional<Flow> flow_of(std::span<const std::uint8_t> frame) const;
   [[nodiscard]] FlowLookup lookup_of(const Flow& flow) const;
   void describe_flow(const Flow& flow, Fate& fate) const;
   void describe_return(const dataplane::Packet& packet, Fate& fate) const;
   [[nodiscard]] std::uint64_t misses() const {
     return counters_->flows_inserted + counters_->flow_table_full;
+  }
+  [[nodiscard]] std::uint64_t moves() const {
+    return counters_->flows_repicked + counters_->quic_flows_moved;
   }
 
   Snapshot snapshot_;
@@ -89,6 +99,7 @@ class Replay {
   dataplane::Pipeline pipeline_;
   FlowsView view_;
   std::vector<std::uint8_t> buffer_;
+  std::map<std::uint16_t, std::vector<std::uint8_t>> held_;  // by slot
   std::uint64_t clock_ns_;
   std::optional<std::uint64_t> last_time_ns_;  // of the capture
   std::uint64_t age_step_ns_;                  // of simulated time, for one step of ageing

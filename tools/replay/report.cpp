@@ -73,7 +73,8 @@ std::string heading(const Totals& totals, const WorkerCounters& counters) {
       "expired\n",
       ctl::grouped(totals.packets), static_cast<double>(totals.duration_ns) / 1e9,
       ctl::grouped(totals.sent), ctl::grouped(counters.flows_inserted),
-      ctl::counted(totals.known_flows, "packet"), ctl::grouped(counters.flows_repicked),
+      ctl::counted(totals.known_flows, "packet"),
+      ctl::grouped(counters.flows_repicked + counters.quic_flows_moved),
       ctl::grouped(counters.flows_expired));
   if (totals.cut != 0)
     out += fmt::format("cut      {} by the capture's snapshot length: capture with -s 0\n",
@@ -182,7 +183,7 @@ std::string summary_json(const Totals& totals, const Replay& replay) {
                  {"flow_table",
                   {{"begun", counters.flows_inserted},
                    {"known", totals.known_flows},
-                   {"moved", counters.flows_repicked},
+                   {"moved", counters.flows_repicked + counters.quic_flows_moved},
                    {"expired", counters.flows_expired},
                    {"evicted", counters.flows_evicted},
                    {"full", counters.flow_table_full}}},

@@ -62,9 +62,10 @@ int run_flows(const Session& session, const FlowsWanted& wanted) {
 }
 
 int run_explain(const Session& session, const Journey& journey) {
-  const std::string target = "/v1/explain?protocol=" + percent_encode(journey.protocol) +
-                             "&source=" + percent_encode(journey.source) +
-                             "&destination=" + percent_encode(journey.destination);
+  std::string target = "/v1/explain?protocol=" + percent_encode(journey.protocol) +
+                       "&source=" + percent_encode(journey.source) +
+                       "&destination=" + percent_encode(journey.destination);
+  if (!journey.quic_cid.empty()) target += "&quic_cid=" + percent_encode(journey.quic_cid);
   return call_and_show(session, {.target = target}, show_explanation);
 }
 

@@ -40,6 +40,7 @@ struct Journey {
   std::string protocol;
   std::string source;
   std::string destination;
+  std::string quic_cid;  // hexadecimal; empty: none
 };
 [[nodiscard]] int run_explain(const Session& session, const Journey& journey);
 

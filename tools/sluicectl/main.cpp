@@ -84,6 +84,8 @@ void add_looking(CLI::App& app, Arguments& arguments, Command& chosen) {
                    "the client: 192.0.2.1:1234, [2001:db8::1]:1234")
       ->required();
   explain->add_option("DST", arguments.journey.destination, "the VIP: 203.0.113.10:80")->required();
+  explain->add_option("--quic-cid", arguments.journey.quic_cid,
+                      "the packet's QUIC connection ID, in hexadecimal digits");
 }
 
 void add_changing(CLI::App& app, Arguments& arguments, Command& chosen) {

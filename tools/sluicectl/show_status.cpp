@@ -24,6 +24,16 @@ std::string data_plane_line(const Json& status, bool colours) {
          fmt::format(" (pid {}, version {})", number_of(plane, "pid"), text_of(plane, "version"));
 }
 
+// "nat, proxy v2": what else is done to its packets.
+std::string forward_of(const Json& service) {
+  std::string out = text_of(service, "forward");
+  if (const auto version = text_of(service, "proxy_protocol"); version != "off")
+    out += ", proxy " + version;
+  if (const auto cookies = text_of(service, "syn_cookies"); cookies != "off")
+    out += ", cookies " + cookies;
+  return out;
+}
+
 std::string backends_line(const Json& counts, bool colours) {
   std::string out = grouped(number_of(counts, "all"));
   std::string separator = ": ";
@@ -138,7 +148,7 @@ std::string show_services(const Json& json, const ShowOptions& options) {
     for (const Json& listener : service.at("listeners")) {
       table.add({{is_first ? text_of(service, "name") : ""},
                  {listener_of(listener)},
-                 {is_first ? text_of(service, "forward") : ""},
+                 {is_first ? forward_of(service) : ""},
                  {is_first ? fmt::format("{}/{}", up, all) : "", colour},
                  {grouped(number_of(listener, "packets"))},
                  {human_bytes(number_of(listener, "bytes"))}});

@@ -275,6 +275,40 @@ TEST(Compile, GueTakesItsHeaderOffTheMtuInVariant0Only) {
   EXPECT_EQ(backend_named(snapshot, "b1").tunnel->port, Port(5'555));
 }
 
+TEST(Compile, TheServicesMtuCountsWhereThePathsIsLarger) {
+  Config config = sample_config();
+  config.services[0].mtu_bytes = 1'400;
+  EXPECT_EQ(backend_named(compiled(config), "b1").inner_mtu_bytes, 1'380);
+  EXPECT_EQ(backend_named(compiled(config, {}, nullptr, 1'300), "b1").inner_mtu_bytes, 1'280);
+}
+
+TEST(Compile, TheSegmentSizeFollowsThePath) {
+  const auto sizes = [](const test::ServiceSpec& spec, const char* clamp) {
+    Config config = sample_config(spec);
+    config.services[0].mss_clamp = MssClamp::parse(clamp).value();
+    const Backend& backend = backend_named(compiled(config), "b1");
+    return std::pair<unsigned, unsigned>(backend.mss_ipv4_bytes_max, backend.mss_ipv6_bytes_max);
+  };
+  using Sizes = std::pair<unsigned, unsigned>;
+  EXPECT_EQ(sizes({}, "off"), Sizes(0, 0));
+  EXPECT_EQ(sizes({}, "1000"), Sizes(1'000, 1'000));
+  EXPECT_EQ(sizes({}, "auto"), Sizes(1'440, 1'420));
+  EXPECT_EQ(sizes({.forward = Forward::nat}, "auto"), Sizes(1'460, 1'440));
+  EXPECT_EQ(
+      sizes({.forward = Forward::nat, .vip_family = Family::ipv6, .backend_family = Family::ipv4},
+            "auto"),
+      Sizes(1'460, 1'460))
+      << "NAT64: IPv6 packets of 1,520 bytes fit a path of 1,500";
+}
+
+TEST(Compile, Nat64NeedsRoomForTheShortestIpv6Mtu) {
+  const Config config = sample_config(
+      {.forward = Forward::nat, .vip_family = Family::ipv6, .backend_family = Family::ipv4});
+  EXPECT_EQ(backend_named(compiled(config), "b1").inner_mtu_bytes, 1'520);
+  EXPECT_EQ(backend_named(compiled(config, {}, nullptr, 1'260), "b1").inner_mtu_bytes, 1'280);
+  EXPECT_FALSE(backend_named(compiled(config, {}, nullptr, 1'259), "b1").path);
+}
+
 TEST(Compile, SourceAddressesKeepTheirIndex) {
   Config config = sample_config({.forward = Forward::nat});
   config.services[0].source_pool = {ip("10.0.9.1"), ip("10.0.9.2")};

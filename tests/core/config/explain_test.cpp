@@ -54,6 +54,15 @@ TEST(Explain, AMissNamesSlotBackendAndEncapsulation) {
   EXPECT_EQ(out.encapsulation, "IPv4 10.0.1.254 -> " + backend.address.text() + ", protocol 4");
 }
 
+TEST(Explain, SaysWhatIsDoneToTcp) {
+  Config config = sample_config({.forward = Forward::nat});
+  config.services[0].proxy_protocol = ProxyProtocol::v2;
+  config.services[0].syn_cookies = SynCookies::automatic;
+  const std::string said = reasons(explain(compiled(config), tuple_to("203.0.113.10", 80), {}));
+  EXPECT_NE(said.find("PROXY protocol header (v2)"), std::string::npos) << said;
+  EXPECT_NE(said.find("SYN cookie while many sessions are half-open"), std::string::npos) << said;
+}
+
 TEST(Explain, AHitStaysAndSaysSo) {
   const Snapshot snapshot = compiled(sample_config());
   const FiveTuple tuple = tuple_to("203.0.113.10", 80);
@@ -120,6 +129,46 @@ TEST(Explain, TunnelsAreShownFromTheOutsideIn) {
   config.services[0].gue_port = Port(5'555);
   EXPECT_EQ(text(),
             "IPv4 10.0.1.254 -> 10.0.1.1, UDP " + port + " -> 5555, GUE variant 0 protocol 4");
+}
+
+std::string all_reasons(const Explanation& said) {
+  std::string out;
+  for (const std::string& reason : said.reasons) out += reason + "\n";
+  return out;
+}
+
+TEST(Explain, L3dsrAndNat64SayWhatThePacketBecomes) {
+  const Snapshot l3dsr = compiled(sample_config({.forward = Forward::l3dsr, .backends = 1}));
+  EXPECT_EQ(explain(l3dsr, tuple_to("203.0.113.10", 80), {}).encapsulation,
+            "none; destination becomes 10.0.1.1, DSCP 5");
+  const Snapshot nat64 = compiled(sample_config({.forward = Forward::nat,
+                                                 .vip_family = Family::ipv6,
+                                                 .backend_family = Family::ipv4,
+                                                 .backends = 1}));
+  EXPECT_EQ(explain(nat64, tuple_to("2001:db8::10", 80), {}).encapsulation,
+            "destination becomes 10.0.1.1:80, source one of the pool, IPv6 becomes IPv4");
+}
+
+TEST(Explain, LocalIsTheKernels) {
+  const Snapshot snapshot = compiled(sample_config({.forward = Forward::local}));
+  const Explanation said = explain(snapshot, tuple_to("203.0.113.10", 80), {});
+  EXPECT_TRUE(said.listener);
+  EXPECT_FALSE(said.backend);
+  EXPECT_EQ(said.reasons.back(),
+            "the service is local: left to the kernel of this host (sent_local)");
+  EXPECT_EQ(explain(snapshot, tuple_to("203.0.113.10", 81), {}).reasons.back(),
+            "no service has this port on 203.0.113.10, whose services are local: left to the "
+            "kernel");
+}
+
+TEST(Explain, TellsTheServicesOwnSizes) {
+  Config config = sample_config({.backends = 1});
+  config.services[0].mtu_bytes = 1'400;
+  config.services[0].mss_clamp = MssClamp::parse("auto").value();
+  const std::string said = all_reasons(explain(compiled(config), tuple_to("203.0.113.10", 80), {}));
+  EXPECT_NE(said.find("MTU 1500\nthe service's mtu makes that 1400\n"), std::string::npos) << said;
+  EXPECT_NE(said.find("a SYN's segment size becomes 1340 where it is larger"), std::string::npos)
+      << said;
 }
 
 }  // namespace

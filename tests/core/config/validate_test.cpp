@@ -56,6 +56,29 @@ TEST(Validate, AcceptsWhatIsRight) {
     }
 }
 
+TEST(Validate, WhatIsDoneToTcpNeedsNatAndTcp) {
+  Config good = good_config();
+  good.services[1].protocol = Protocol::tcp;
+  good.services[1].proxy_protocol = ProxyProtocol::v2;
+  good.services[1].syn_cookies = SynCookies::always;
+  EXPECT_EQ(paths_of(validate(good)), "");
+  expect_one_error_each({
+      {"service[0].proxy_protocol",
+       [](Config& config) { config.services[0].proxy_protocol = ProxyProtocol::v2; }},
+      {"service[1].proxy_protocol",
+       [](Config& config) { config.services[1].proxy_protocol = ProxyProtocol::v2; }},
+      {"service[0].syn_cookies",
+       [](Config& config) { config.services[0].syn_cookies = SynCookies::automatic; }},
+      {"service[1].syn_cookies",
+       [](Config& config) { config.services[1].syn_cookies = SynCookies::always; }},
+      {"service[1].syn_cookies",
+       [](Config& config) {
+         config.services[1].protocol = Protocol::tcp;
+         config.services[1].syn_cookies = SynCookies{9};
+       }},
+  });
+}
+
 TEST(Validate, Dataplane) {
   expect_one_error_each({
       {"dataplane.memory", [](Config& c) { c.dataplane.memory_mib = 63; }},
@@ -125,7 +148,7 @@ TEST(Validate, Services) {
       {"service[0].idle_timeout", [](Config& c) { c.services[0].idle_timeout = 9h; }},
       {"service[0]", [](Config& c) { c.services[0].backends.clear(); }},
       {"service[0].balance", [](Config& c) { c.services[0].balance = Balance{5}; }},
-      {"service[0].forward", [](Config& c) { c.services[0].forward = Forward{5}; }},
+      {"service[0].forward", [](Config& c) { c.services[0].forward = Forward{99}; }},
       {"service[0].protocol", [](Config& c) { c.services[0].protocol = Protocol{5}; }},
   });
 }

@@ -41,6 +41,16 @@ class Noise {
       if (random_() % 2 == 0) value.prefix = Prefix{Address::parse("10.0.0.0").value(), 8};
     } else if constexpr (std::is_same_v<T, TunnelDscp>) {
       if (random_() % 2 == 0) value.value = static_cast<std::uint8_t>(random_() % 64);
+    } else if constexpr (std::is_same_v<T, QuicServerId>) {
+      value.length_bytes = static_cast<std::uint8_t>(random_() % QuicServerId::bytes_max + 1);
+      for (std::size_t i = 0; i < value.length_bytes; ++i)
+        value.bytes[i] = static_cast<std::uint8_t>(random_());
+    } else if constexpr (std::is_same_v<T, QuicLbKey>) {
+      if (random_() % 2 == 0) return;
+      value.bytes.emplace();
+      for (std::uint8_t& byte : *value.bytes) byte = static_cast<std::uint8_t>(random_());
+    } else if constexpr (std::is_same_v<T, MssClamp>) {
+      if (random_() % 2 == 0) value = MssClamp::parse("1400").value();
     } else {
       value.resize(random_() % 5);
       for (auto& element : value) fill(element);
