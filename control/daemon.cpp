@@ -64,6 +64,7 @@ Daemon::Daemon(State& state, Options options, std::unique_ptr<Ring> ring, PathFi
       publisher_(*ring_, state_, options_.run_dir + "/dataplane.sock"),
       path_watcher_(*ring_, state_, std::move(finder)),
       table_watcher_(*ring_, options_.run_dir),
+      slow_start_(*ring_, state_),
       admin_(*ring_, state_, checker_,
              {.socket_path = options_.run_dir + "/control.sock",
               .group = options_.group,
@@ -84,6 +85,7 @@ std::expected<void, Error> Daemon::run() {
   publisher_.start(tasks_);
   checker_.start();
   table_watcher_.start(tasks_);
+  slow_start_.start(tasks_);
   tasks_.spawn(follow_signals());
   notify_ready();
   ring_->run();

@@ -8,6 +8,7 @@
 #include "control/health/checker.h"
 #include "control/path_watcher.h"
 #include "control/publish/publisher.h"
+#include "control/slow_start.h"
 #include "control/state/state.h"
 #include "control/table_watcher.h"
 #include "control/uring/ring.h"
@@ -52,6 +53,7 @@ class Daemon {
   Publisher publisher_;
   PathWatcher path_watcher_;
   TableWatcher table_watcher_;
+  SlowStart slow_start_;
   AdminServer admin_;
 };
 

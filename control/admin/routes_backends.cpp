@@ -131,7 +131,8 @@ Json backend_to_json(const ApiContext& context, const Service& service, BackendI
           {"bytes", counter.bytes},
           {"flows_begun", counter.flows},
           {"flows_active", counter.active},
-          {"max_connections", backend.max_connections}};
+          {"max_connections", backend.max_connections},
+          {"ramp_percent", backend.ramp_tenths * 10}};
 }
 
 Response get_backends(const Request& request, const ApiContext& context) {
@@ -144,7 +145,9 @@ Response get_backends(const Request& request, const ApiContext& context) {
     if (wanted != nullptr && service.name != *wanted) continue;
     for (Json& backend : service_backends(context, service)) list.push_back(std::move(backend));
   }
-  return json_response(Json{{"backends", list}});
+  return json_response(Json{{"backends", list},
+                            {"live", is_live(context)},
+                            {"in_sync", why_out_of_sync(context.state).empty()}});
 }
 
 Response put_backend(const Request& request, const ApiContext& context) {

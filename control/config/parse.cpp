@@ -137,6 +137,8 @@ void read_service(TableReader& table, ServiceConfig& out) {
   table.one("mtu", out.mtu_bytes, number<std::uint16_t>({576, 65'535}));
   table.one("mss_clamp", out.mss_clamp, to_mss_clamp);
   table.one("idle_timeout", out.idle_timeout, duration("15m"));
+  table.one("slow_start", out.slow_start, duration("30s"));
+  table.one("on_death", out.on_death, to_enum<OnDeath>);
   for (auto& quic_lb : table.tables("quic_lb", "[[service.quic_lb]]")) {
     out.quic_lb.emplace_back();
     if (quic_lb) read_quic_lb(*quic_lb, out.quic_lb.back());

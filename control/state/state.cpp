@@ -100,7 +100,10 @@ std::expected<Plan, Error> State::set_override(const BackendName& name, const Ov
   Overrides wanted = overrides_;
   wanted.erase(name);
   if (change != Override{}) wanted.emplace(name, change);
-  auto after = compile(with_overrides(file_.config, wanted), health_, paths_, &snapshot_);
+  const Config config = with_overrides(file_.config, wanted);
+  Ramps ramps = ramps_;
+  Health health = health_with(health_notes_, config, ramps);
+  auto after = compile(config, health, paths_, &snapshot_);
   if (!after)
     return std::unexpected(Error{after.error().front().what, after.error().front().path,
                                  after.error().front().remedy});
@@ -108,9 +111,15 @@ std::expected<Plan, Error> State::set_override(const BackendName& name, const Ov
   overrides_ = std::move(wanted);
   snapshot_ = std::move(*after);
   ++config_generation_;
+  ramps_ = std::move(ramps);
+  const bool ramped = health_settled_ && health != health_;
+  if (health != health_) {
+    health_ = std::move(health);
+    ++health_generation_;
+  }
   storage_warning_.clear();
   keep("overrides.json", overrides_text(overrides_));
-  tell({.config = true});
+  tell({.config = true, .health = ramped});
   return plan;
 }
 
@@ -121,7 +130,7 @@ void State::set_health(const BackendName& name, TargetState state, std::string r
 }
 
 void State::publish_health() {
-  Health health = health_of(health_notes_);
+  Health health = health_with(health_notes_, snapshot_.config, ramps_);
   const bool is_first = !std::exchange(health_settled_, true);
   if (health == health_ && !is_first) return;
   health_ = std::move(health);
@@ -152,11 +161,13 @@ std::expected<State::Prepared, std::vector<FileError>> State::prepare(
     std::string_view text, std::string_view file, const HostCheck& host_check) const {
   auto parsed = parse_config(text, file, host_check);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
-  Prepared out{.file = std::move(*parsed), .health_notes = {}, .health = {}, .snapshot = {}};
+  Prepared out{
+      .file = std::move(*parsed), .health_notes = {}, .ramps = {}, .health = {}, .snapshot = {}};
   out.health_notes = notes_for(out.file.config);
-  out.health = health_of(out.health_notes);
-  auto snapshot =
-      compile(with_overrides(out.file.config, overrides_), out.health, paths_, &snapshot_);
+  out.ramps = ramps_;
+  const Config config = with_overrides(out.file.config, overrides_);
+  out.health = health_with(out.health_notes, config, out.ramps);
+  auto snapshot = compile(config, out.health, paths_, &snapshot_);
   if (!snapshot) {
     FileErrors errors;
     for (const ConfigError& error : snapshot.error())
@@ -211,6 +222,7 @@ Plan State::put_in_force(Prepared prepared) {
   Touched touched{.config = true, .health = prepared.health != health_};
   file_ = std::move(prepared.file);
   health_notes_ = std::move(prepared.health_notes);
+  ramps_ = std::move(prepared.ramps);
   health_ = std::move(prepared.health);
   snapshot_ = std::move(prepared.snapshot);
   ++config_generation_;
@@ -242,6 +254,29 @@ void State::load_overrides() {
 void State::keep(const std::string& name, const std::string& text) {
   if (auto kept = replace_file(options_.state_dir + "/" + name, text); !kept)
     storage_warning_ = kept.error().text();
+}
+
+// What is there when this process starts is not new.
+Health State::health_with(const HealthNotes& notes, const Config& config, Ramps& ramps) const {
+  Health out = health_of(notes);
+  const Ramps::Time now = options_.clock();
+  ramps.follow(config, out, now, health_settled_);
+  ramps.write(out, now);
+  return out;
+}
+
+std::optional<Ramps::Time> State::next_ramp_step() const {
+  return ramps_.next_step(options_.clock());
+}
+
+void State::advance_ramps() {
+  Health health = health_;
+  ramps_.write(health, options_.clock());
+  if (health == health_) return;
+  health_ = std::move(health);
+  ++health_generation_;
+  recompile();
+  tell({.health = true});
 }
 
 void State::recompile() {

@@ -11,6 +11,7 @@
 
 #include "control/config/file.h"
 #include "control/state/overrides.h"
+#include "control/state/ramps.h"
 #include "core/config/config.h"
 #include "core/config/diff.h"
 #include "core/config/paths.h"
@@ -48,6 +49,7 @@ class State {
     std::string state_dir;    // last-good.toml and overrides.json
     // Asked of a changed configuration, not of the one at start: an interface may come up later.
     HostCheck host_check = {};
+    std::function<Ramps::Time()> clock = std::chrono::steady_clock::now;  // of slow starts
   };
   explicit State(Options options);
   State(const State&) = delete;
@@ -75,6 +77,10 @@ class State {
   /// it soon after a flip, but the first time only when it has had the time to judge every backend.
   void set_health(const BackendName& name, TargetState state, std::string reason);
   void publish_health();
+  /// When a backend in its slow start takes its next step; nothing while none is in it.
+  [[nodiscard]] std::optional<Ramps::Time> next_ramp_step() const;
+  /// Puts the steps that are due in force.
+  void advance_ramps();
   void set_paths(Paths paths);
   /// What the data plane last said; nothing while it is not connected.
   void set_report(std::optional<Report> report);
@@ -111,6 +117,7 @@ class State {
   struct Prepared {
     ConfigFile file;
     HealthNotes health_notes;
+    Ramps ramps;
     Health health;
     Snapshot snapshot;
   };
@@ -124,6 +131,9 @@ class State {
   Plan put_in_force(Prepared prepared);
   void load_overrides();
   void keep(const std::string& name, const std::string& text);
+  // The health that goes with these notes and that configuration, slow starts included.
+  [[nodiscard]] Health health_with(const HealthNotes& notes, const Config& config,
+                                   Ramps& ramps) const;
   void recompile();
   void tell(const Touched& touched);
 
@@ -131,6 +141,7 @@ class State {
   ConfigFile file_;  // as written, without overrides
   Overrides overrides_;
   HealthNotes health_notes_;
+  Ramps ramps_;
   Health health_;
   bool health_settled_ = false;
   Paths paths_;

@@ -1,5 +1,6 @@
 #include "core/config/compile.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "core/config/connect.h"
 #include "core/config/fill_slots.h"
 #include "core/config/numbering.h"
+#include "core/config/previous_services.h"
 #include "core/config/set_guards.h"
 
 namespace sluice {
@@ -15,13 +17,13 @@ namespace {
 
 // The runtime state, arranged for look-up.
 struct Lookups {
-  std::map<std::pair<std::string_view, std::string_view>, TargetState> health;
+  std::map<std::pair<std::string_view, std::string_view>, const Health::Entry*> health;
   std::unordered_map<Address, const Path*> paths;
   std::map<std::string_view, PortIndex> ports;
 
   Lookups(const Config& config, const Health& health_now, const Paths& paths_now) {
     for (const Health::Entry& entry : health_now.entries)
-      health[{entry.service, entry.backend}] = entry.state;
+      health[{entry.service, entry.backend}] = &entry;
     for (const Path& path : paths_now.entries) paths[path.destination] = &path;
     for (std::size_t i = 0; i < config.ports.size(); ++i)
       ports[config.ports[i].name] = static_cast<PortIndex>(i);
@@ -49,15 +51,22 @@ Backend make_backend(const ServiceConfig& service, const BackendConfig& config,
   out.max_connections = config.max_connections;
   out.drained = config.drain;
   out.in_use = true;
-  if (service.health.type == ProbeType::none) {
-    out.health = TargetState::up;
-  } else {
-    const auto it = lookups.health.find({service.name, config.name});
-    out.health = it == lookups.health.end() ? TargetState::unknown : it->second;
+  const auto it = lookups.health.find({service.name, config.name});
+  if (it != lookups.health.end()) {
+    out.health = it->second->state;
+    out.ramp_tenths = std::clamp(it->second->ramp_tenths, std::uint8_t{1}, ramp_tenths_full);
   }
+  if (service.health.type == ProbeType::none) out.health = TargetState::up;
   const Path* const path = lookups.path_to(out.address);
   connect_backend(out, service, path, path == nullptr ? std::nullopt : lookups.port_of(*path));
   return out;
+}
+
+// A translated connection lives in its session, so it cannot go on with another server: one that
+// has never heard of it would only answer with a reset of its own.
+bool resets_on_death(const ServiceConfig& service) {
+  return service.protocol == Protocol::tcp &&
+         (service.on_death == OnDeath::reset || service.forward == Forward::nat);
 }
 
 // Null for a service without quic_lb. `numbers` are of the configuration's backends, in its order.
@@ -112,6 +121,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
   BackendNumbers backend_numbers(out, previous);
   ListenerNumbers listener_numbers(out, previous);
   SourceNumbers source_numbers(out, config);
+  const PreviousServices before(previous);
 
   for (const ServiceConfig& wanted : config.services) {
     Service service;
@@ -120,6 +130,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     service.forward = wanted.forward;
     service.sending = sending_of(wanted);
     service.protocol = wanted.protocol;
+    service.resets_on_death = resets_on_death(wanted);
     service.proxy_protocol = wanted.proxy_protocol;
     service.syn_cookies = wanted.syn_cookies;
     service.idle_timeout_seconds = static_cast<std::uint32_t>(
@@ -139,7 +150,7 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
       service.backends.push_back(BackendId{static_cast<std::uint32_t>(index)});
     }
     service.quic = quic_routes_of(wanted, service.backends);
-    fill_slots(service, out, wanted, previous);
+    fill_slots(service, out, wanted, before.named(wanted.name));
     out.services.push_back(std::move(service));
   }
   set_guards(out, config, previous);

@@ -34,6 +34,8 @@ enum class HashOf : std::uint8_t { flow, source };
 enum class ProxyProtocol : std::uint8_t { off, v2 };
 enum class SynCookies : std::uint8_t { off, automatic, always };
 enum class ProbeType : std::uint8_t { none, tcp, http };
+// What becomes of a TCP flow whose backend is gone: it goes to another, or its client is reset.
+enum class OnDeath : std::uint8_t { repick, reset };
 
 // The operator's spelling of each enumerator, in order of declaration. One list serves parsing,
 // printing and the "write one of ..." of an error message.
@@ -72,6 +74,10 @@ struct Spelling<SynCookies> {
 template <>
 struct Spelling<ProbeType> {
   static constexpr std::string_view names[] = {"none", "tcp", "http"};
+};
+template <>
+struct Spelling<OnDeath> {
+  static constexpr std::string_view names[] = {"repick", "reset"};
 };
 template <>
 struct Spelling<Protocol> {
@@ -255,8 +261,10 @@ struct ServiceConfig {
   std::uint32_t source_packets_burst = 0;
   std::uint32_t source_connections_per_second = 0;
   std::uint32_t source_connections_burst = 0;
-  std::uint32_t source_connections = 0;  // open at once
-  std::uint8_t limit_netmask6 = 64;      // IPv6 clients with these bits in common are one
+  std::uint32_t source_connections = 0;     // open at once
+  std::uint8_t limit_netmask6 = 64;         // IPv6 clients with these bits in common are one
+  std::chrono::milliseconds slow_start{0};  // 0: none; else 1 s to 1 h
+  OnDeath on_death = OnDeath::repick;       // tcp
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -284,6 +292,8 @@ struct ServiceConfig {
     visit("mtu", self.mtu_bytes);
     visit("mss_clamp", self.mss_clamp);
     visit("idle_timeout", self.idle_timeout);
+    visit("slow_start", self.slow_start);
+    visit("on_death", self.on_death);
     visit("quic_lb", self.quic_lb);
     visit("deny", self.deny);
     visit("allow", self.allow);

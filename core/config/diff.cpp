@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 
 #include "core/config/diff_access.h"
 #include "core/contract/codec.h"
@@ -80,18 +81,31 @@ std::string joined(const std::vector<std::string>& parts) {
 }
 
 template <typename T>
-const T* named(const std::vector<T>& list, std::string_view name) {
-  const auto it =
-      std::find_if(list.begin(), list.end(), [&](const T& item) { return item.name == name; });
-  return it == list.end() ? nullptr : &*it;
+using ByName = std::unordered_map<std::string_view, const T*>;
+
+// The first of a name counts.
+template <typename T>
+ByName<T> by_name(const std::vector<T>& list) {
+  ByName<T> out;
+  out.reserve(list.size());
+  for (const T& item : list) out.emplace(item.name, &item);
+  return out;
+}
+
+template <typename T>
+const T* named(const ByName<T>& list, std::string_view name) {
+  const auto it = list.find(name);
+  return it == list.end() ? nullptr : it->second;
 }
 
 // Pairs two lists by name: visit(before or null, after or null), removed ones last.
 template <typename T, typename Visit>
 void for_each_pair(const std::vector<T>& before, const std::vector<T>& after, Visit&& visit) {
-  for (const T& item : after) visit(named(before, item.name), &item);
+  const ByName<T> old_items = by_name(before);
+  const ByName<T> new_items = by_name(after);
+  for (const T& item : after) visit(named(old_items, item.name), &item);
   for (const T& item : before)
-    if (named(after, item.name) == nullptr) visit(&item, nullptr);
+    if (!new_items.contains(item.name)) visit(&item, nullptr);
 }
 
 // Compares one pair and adds what it finds; true when both are there, for a look inside.
@@ -139,16 +153,16 @@ void diff_services(Plan& plan, const Config& before, const Config& after) {
 }
 
 void shift_slots(Plan& plan, const Snapshot& before, const Snapshot& after) {
+  const ByName<Service> old_services = by_name(before.services);
   for (const Service& service : after.services) {
-    const auto it = std::find_if(before.services.begin(), before.services.end(),
-                                 [&](const Service& old) { return old.name == service.name; });
-    if (it == before.services.end() || it->slots == service.slots) continue;
+    const Service* old = named(old_services, service.name);
+    if (old == nullptr || old->slots == service.slots) continue;
     SlotShift shift{service.name, service.slots->size(), 0};
     // Tables of different sizes are compared at the same fraction of the hash space.
     for (std::uint32_t slot = 0; slot < shift.slots; ++slot) {
       const auto hash = ((static_cast<std::uint64_t>(slot) << 32) / shift.slots + 1) << 32;
-      const bool same = !it->slots->empty() &&
-                        it->slots->owner(it->slots->slot_of(hash)) == service.slots->owner(slot);
+      const bool same = !old->slots->empty() &&
+                        old->slots->owner(old->slots->slot_of(hash)) == service.slots->owner(slot);
       if (!same) ++shift.slots_moved;
     }
     if (shift.slots_moved > 0) plan.shifts.push_back(shift);

@@ -8,19 +8,30 @@
 namespace sluice {
 namespace {
 
+std::string state_text(const Backend& backend) {
+  std::string out(spell(backend.health));
+  if (backend.drained) out += ", drained";
+  if (backend.ramp_tenths < ramp_tenths_full)
+    out += ", ramping " + std::to_string(backend.ramp_tenths * 10) + "%";
+  return out;
+}
+
 // Whether the flow table's entry decides; says why not otherwise.
 const Backend* known_backend(const Snapshot& snapshot, const Listener& listener, Target entry,
                              std::vector<std::string>& reasons) {
   const Backend* backend = snapshot.owner(entry);
+  const std::string then = snapshot.services[listener.service].resets_on_death
+                               ? "the client is reset (replied_reset)"
+                               : "picked anew";
   if (backend == nullptr || backend->service != listener.service) {
-    reasons.push_back("the flow table knows this flow, but its backend is gone: picked anew");
+    reasons.push_back("the flow table knows this flow, but its backend is gone: " + then);
     return nullptr;
   }
   if (!backend->keeps_flows) {
     const bool is_down = backend->health == TargetState::down;
-    reasons.push_back("the flow table has " + backend->name +
-                      (is_down ? ", which is down: picked anew"
-                               : ", but one_packet remembers no flow: picked anew"));
+    reasons.push_back(
+        "the flow table has " + backend->name +
+        (is_down ? ", which is down: " + then : ", but one_packet remembers no flow: picked anew"));
     return nullptr;
   }
   reasons.push_back("the flow table knows this flow: it stays on " + backend->name);
@@ -191,6 +202,10 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
   if (backend == nullptr && entry) backend = known_backend(snapshot, listener, *entry, out.reasons);
   out.known_flow = backend != nullptr && !out.by_connection_id;
   if (backend == nullptr && !entry) out.reasons.emplace_back(unknown_flow_reason);
+  if (entry && backend == nullptr && service.resets_on_death) {
+    out.reasons.push_back("but a SYN, which begins a connection, is picked anew");
+    return out;
+  }
   if (backend == nullptr) backend = picked_backend(snapshot, service, hash, active_flows, out);
   if (backend == nullptr) return out;
   out.backend = backend->target.backend();

@@ -1,43 +1,15 @@
 #include "core/config/fill_slots.h"
 
-#include <algorithm>
-#include <string_view>
-
 #include "core/balance/maglev.h"
 #include "core/balance/rendezvous.h"
 #include "core/balance/turns.h"
+#include "core/config/choose_shares.h"
 
 namespace sluice {
 namespace {
 
 // A round of weighted round robin is no longer: 256 KiB.
 constexpr std::uint32_t turns_of_round_max = 65'536;
-
-// Who may take new flows: those that are up; while there is none, those nobody has heard of; while
-// there is none either, all (the panic rule: a wrong verdict on every server is likelier than the
-// death of every server).
-std::vector<SlotShare> choose_shares(Service& service, std::vector<Backend>& backends) {
-  const auto with_state = [&](std::initializer_list<TargetState> states) {
-    std::vector<SlotShare> out;
-    for (const BackendId id : service.backends) {
-      const Backend& backend = backends[static_cast<std::size_t>(id)];
-      const bool wanted = std::ranges::find(states, backend.health) != states.end();
-      if (wanted && !backend.drained && backend.weight > 0) out.push_back({id, backend.weight});
-    }
-    return out;
-  };
-  if (auto up = with_state({TargetState::up}); !up.empty()) return up;
-  if (auto unknown = with_state({TargetState::unknown}); !unknown.empty()) return unknown;
-  auto all = with_state({TargetState::down});
-  service.panic = !all.empty();
-  return all;
-}
-
-const Service* service_named(const Snapshot* previous, std::string_view name) {
-  if (previous == nullptr) return nullptr;
-  const auto it = std::ranges::find(previous->services, name, &Service::name);
-  return it == previous->services.end() ? nullptr : &*it;
-}
 
 // The slots of the service, from those before where only some backends have changed.
 void fill_rendezvous(Service& service, std::span<const SlotCandidate> candidates,
@@ -64,7 +36,7 @@ void fill(Service& service, std::span<const SlotCandidate> candidates, std::uint
 }  // namespace
 
 void fill_slots(Service& service, Snapshot& out, const ServiceConfig& config,
-                const Snapshot* previous) {
+                const Service* before) {
   service.shares = choose_shares(service, out.backends);
   for (const BackendId id : service.backends) {
     Backend& backend = out.backends[static_cast<std::size_t>(id)];
@@ -72,7 +44,6 @@ void fill_slots(Service& service, Snapshot& out, const ServiceConfig& config,
         (backend.health != TargetState::down || service.panic) && !config.one_packet;
   }
   service.choosing = choosing_of(config);
-  const Service* before = service_named(previous, service.name);
   if (before != nullptr && before->shares == service.shares &&
       before->choosing.balance == config.balance &&
       (before->slots->size() == config.slots || service.shares.empty())) {

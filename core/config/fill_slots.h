@@ -6,8 +6,9 @@
 namespace sluice {
 
 /// Decides which of the service's backends take new flows and which keep theirs, and builds the
-/// slots, or takes the previous ones over when nothing that they depend on has changed.
+/// slots, or takes over those of `before`, the service of this name in the snapshot before (null:
+/// none), when nothing that they depend on has changed.
 void fill_slots(Service& service, Snapshot& out, const ServiceConfig& config,
-                const Snapshot* previous);
+                const Service* before);
 
 }  // namespace sluice

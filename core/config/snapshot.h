@@ -79,6 +79,7 @@ struct Backend {
   std::uint32_t max_connections = 0;  // 0: no limit
   Target target;                      // what new flow entries to it hold
   TargetState health = TargetState::unknown;
+  std::uint8_t ramp_tenths = ramp_tenths_full;  // of its weight that counts, 1 to 10
   bool in_use = false;  // when not, `target` is the last holder's, so that the next one gets
                         // another incarnation
   bool drained = false;
@@ -121,10 +122,11 @@ struct Service {
   std::vector<SlotShare> shares;           // what the slots were built from
   Choosing choosing;
   std::vector<BackendId> backends;
-  std::vector<std::uint16_t> source_pool;     // nat: indexes into Snapshot::sources
-  bool panic = false;                         // no backend is up or unknown: all are used
   std::shared_ptr<const PrefixTable> access;  // which clients may use it; null: all
   SourceRules source_rules;
+  std::vector<std::uint16_t> source_pool;  // nat: indexes into Snapshot::sources
+  bool resets_on_death = false;            // a TCP flow without its backend ends instead of moving
+  bool panic = false;                      // no backend is up or unknown: all are used
 };
 
 struct Snapshot {

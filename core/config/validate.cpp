@@ -8,6 +8,7 @@
 #include "core/config/config_scope.h"
 #include "core/config/snapshot.h"
 #include "core/config/validate_access.h"
+#include "core/config/validate_change.h"
 #include "core/config/validate_choosing.h"
 #include "core/config/validate_forward.h"
 #include "core/config/validate_nat_tcp.h"
@@ -229,6 +230,7 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
   check_nat(scope, service);
   check_nat_tcp(scope, service);
   check_tunnel(scope, service);
+  check_change(scope, service);
   check_quic(scope, service);
   check_forward(scope, service);
   for (std::size_t i = 0; i < service.source_pool.size(); ++i) {

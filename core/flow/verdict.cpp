@@ -89,6 +89,14 @@ Text text_of(Verdict verdict) {
     case Verdict::drop_fragment_unknown:
       return {"drop_fragment_unknown",
               "a later fragment, but its first one has not been seen by this worker of late"};
+    case Verdict::replied_reset:
+      return {"replied_reset", "of a TCP flow whose backend is gone; its client was sent a reset"};
+    case Verdict::drop_reset_rate_limited:
+      return {"drop_reset_rate_limited",
+              "an answer by a TCP reset was due but over the rate limit"};
+    case Verdict::drop_backend_gone:
+      return {"drop_backend_gone",
+              "of a TCP flow whose backend is gone, and such a packet is not answered by a reset"};
     case Verdict::held_fragment:
       return {"held_fragment", "a later fragment that came early and waits for its first one"};
     case Verdict::drop_fragment_hold_full:

@@ -68,6 +68,9 @@ enum class Verdict : std::uint8_t {
   drop_denied,
   drop_source_packets,
   drop_source_connections,
+  replied_reset,  // to the client of a TCP flow whose backend is gone
+  drop_reset_rate_limited,
+  drop_backend_gone,
   count_,
 };
 inline constexpr std::size_t verdict_count = static_cast<std::size_t>(Verdict::count_);

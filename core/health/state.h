@@ -14,6 +14,10 @@ struct Spelling<TargetState> {
   static constexpr std::string_view names[] = {"unknown", "up", "down"};
 };
 
+/// How far a backend that has just begun to take flows has come, in tenths of its weight. Slot
+/// tables follow from it as from everything else here: the control plane counts the time.
+inline constexpr std::uint8_t ramp_tenths_full = 10;
+
 /// The health of every backend of every service at one moment. A backend that is not listed is
 /// unknown.
 struct Health {
@@ -21,12 +25,14 @@ struct Health {
     std::string service;
     std::string backend;
     TargetState state = TargetState::unknown;
+    std::uint8_t ramp_tenths = ramp_tenths_full;  // 1 to 10
 
     template <typename Self, typename Visitor>
     static void fields(Self& self, Visitor&& visit) {
       visit("service", self.service);
       visit("backend", self.backend);
       visit("state", self.state);
+      visit("ramp_tenths", self.ramp_tenths);
     }
     friend bool operator==(const Entry&, const Entry&) = default;
   };

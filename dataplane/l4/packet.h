@@ -61,6 +61,7 @@ enum class Exit : std::uint8_t { transmit, kernel, worker, hold, drop };
     case Verdict::sent_l3dsr:
     case Verdict::replied_echo:
     case Verdict::replied_too_big:
+    case Verdict::replied_reset:
     case Verdict::sent_icmp_error:
     case Verdict::sent_icmp_error_return:
     case Verdict::sent_proxy_header:

@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "core/net/mss.h"
+#include "core/net/reset.h"
 #include "core/net/wire.h"
 #include "dataplane/l4/access.h"
 #include "dataplane/l4/classify.h"
 #include "dataplane/l4/nat64.h"
+#include "dataplane/l4/reply_reset.h"
 #include "dataplane/l4/slots.h"
 #include "dataplane/l4/transmit.h"
 
@@ -105,6 +107,7 @@ Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
       adjustments_(memory),
       counters_(counters),
       icmp_errors_(icmp_errors_per_second, icmp_errors_per_second / 10),
+      resets_(resets_per_second, resets_per_second / 10),
       // Apart from other workers', for they share the source-pool addresses.
       next_identification_(static_cast<std::uint16_t>(options_.worker << 10)) {}
 
@@ -216,6 +219,8 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   const Choice choice = tracker_.choose(snapshot, packet);
   if (choice.verdict != Verdict::none) {
     packet.verdict = choice.verdict;
+    if (choice.verdict == Verdict::replied_reset) [[unlikely]]
+      reset_client(packet, now_ns);
     if (choice.verdict == Verdict::replied_syn_cookie) syn_gate_.reply(packet, *choice.backend);
     if (choice.verdict == Verdict::drop_source_connections) ++traffic.refused;
     return;
@@ -234,6 +239,20 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
     limit_mss(packet, backend);
     forward(snapshot, packet, choice, packet, adjustments_, next_identification_);
   }
+}
+
+// The flow is over when its client has heard of it, or says itself that it has given up. Until then
+// its entry stays, or its next packet would be taken for the first of a new flow.
+void Pipeline::reset_client(Packet& packet, std::uint64_t now_ns) {
+  packet.verdict = Verdict::drop_backend_gone;
+  if (may_cause_reset(packet.parsed)) {
+    packet.verdict = Verdict::drop_reset_rate_limited;
+    if (!resets_.take(now_ns)) return;
+    reply_reset(packet);
+  } else if (!packet.parsed.has_ports) {
+    return;  // a later fragment: it does not say what its segment was
+  }
+  tracker_.forget(packet);
 }
 
 // Known to no table: the kernel keeps the state.

@@ -68,6 +68,7 @@ class Pipeline {
   void refuse(Packet& packet, Verdict verdict);
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
+  [[gnu::cold]] void reset_client(Packet& packet, std::uint64_t now_ns);
   void send_return(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   // Kept out of the way of all other packets.
   [[gnu::cold]] void send_icmp(const Snapshot& snapshot, Packet& packet);
@@ -86,6 +87,7 @@ class Pipeline {
   Adjustments adjustments_;
   WorkerCounters& counters_;
   TokenBucket icmp_errors_;
+  TokenBucket resets_;
   std::uint16_t next_identification_;  // of IPv4 packets made from IPv6 ones
   std::uint64_t age_ns_ = 0;           // up to when ageing has been done
 };

@@ -66,6 +66,14 @@ const Service& service_of(const Snapshot& snapshot, const Packet& packet) {
   return snapshot.services[snapshot.listeners[packet.listener].service];
 }
 
+// Whether a packet of a flow whose backend is gone is not picked anew: a connection that has begun
+// there cannot go on elsewhere, and the service wants its client to hear of it at once.
+// An entry from before the service's forward was changed does not count.
+bool ends_flow(const Service& service, const Packet& packet, bool has_session) {
+  return service.resets_on_death && (service.forward == Forward::nat) == has_session &&
+         (!has_flag(packet, wire::TcpHeader::syn) || has_flag(packet, wire::TcpHeader::ack));
+}
+
 }  // namespace
 
 Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGate& syn_gate,
@@ -114,7 +122,7 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
     const Choice choice = leaves(snapshot, packet, entry->flow, named)
                               ? Choice{}
                               : known(snapshot, packet, entry->flow);
-    if (choice.backend != nullptr) return choice;
+    if (choice.backend != nullptr || choice.verdict != Verdict::none) return choice;
     release(*entry);  // closed, too old, or its backend is gone: the entry's place is used again
   }
   if (packet.guards.sources && !sources_.may_connect(packet)) {
@@ -162,7 +170,8 @@ Choice Tracker::look_up(const Snapshot& snapshot, const Packet& packet) const {
                                               : look_up_in(flows6_, snapshot, packet);
 }
 
-// The backend that this entry keeps the flow on; none when the flow is to be picked anew.
+// The backend that this entry keeps the flow on; none when the flow is to be picked anew, or, with
+// the verdict replied_reset, when it is to end.
 Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue& flow) {
   if (is_expired(snapshot, packet.listener, flow)) return {};
   NatSession* session = flow.is_nat != 0 ? &nat_.at(flow.value) : nullptr;
@@ -170,6 +179,8 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
   const Target target{session != nullptr ? session->target : flow.value};
   const Backend* backend = keeper_of(snapshot, packet.listener, target, session != nullptr);
   if (backend == nullptr) {
+    if (ends_flow(service_of(snapshot, packet), packet, session != nullptr))
+      return {.verdict = Verdict::replied_reset};
     ++counters_.flows_repicked;
     return {};
   }
@@ -260,10 +271,25 @@ template <typename Entry>
 void Tracker::forget_flow(ConnectionTable<Entry>& table, const NatSession& session) {
   const auto key = Entry::key_of({session.client, session.client_port, session.listener});
   Entry* entry = table.find(key, table.hash(key));
-  if (entry != nullptr && entry->flow.is_nat != 0 && entry->flow.value == nat_.number_of(session)) {
-    stop_counting(*entry);
-    table.clear(*entry);
-  }
+  if (entry == nullptr || entry->flow.is_nat == 0 || entry->flow.value != nat_.number_of(session))
+    return;
+  stop_counting(*entry);
+  table.clear(*entry);
+}
+
+template <typename Entry>
+void Tracker::forget_in(ConnectionTable<Entry>& table, const Packet& packet) {
+  Entry* entry = table.find(Entry::key_of(key_of(packet)), packet.table_hash);
+  if (entry == nullptr) return;
+  release(*entry);
+  table.clear(*entry);
+}
+
+void Tracker::forget(const Packet& packet) {
+  if (packet.parsed.family == Family::ipv4)
+    forget_in(flows4_, packet);
+  else
+    forget_in(flows6_, packet);
 }
 
 template <typename Entry>

@@ -54,6 +54,9 @@ class Tracker {
     return nat_.rss_worker(packet);
   }
 
+  /// Ends a known flow of role flow; nothing when there is none.
+  void forget(const Packet& packet);
+
   /// Frees what has been idle too long in the next `buckets` buckets of each table. A full round
   /// must take less than half of the clock's range (9 hours).
   void age(const Snapshot& snapshot, std::size_t buckets);
@@ -85,6 +88,8 @@ class Tracker {
   template <typename Entry>
   void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
   [[nodiscard]] FlowState state_of(const FlowValue& flow) const;
+  template <typename Entry>
+  void forget_in(ConnectionTable<Entry>& table, const Packet& packet);
   template <typename Entry>
   void release(Entry& entry);
   template <typename Entry>

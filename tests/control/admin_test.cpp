@@ -53,6 +53,7 @@ TEST_F(AdminTest, ServicesAndBackendsCountByName) {
   EXPECT_EQ(backends[1]["packets"], 6);
   EXPECT_EQ(backends[1]["flows_begun"], 2);
   EXPECT_EQ(backends[1]["flows_active"], 1);
+  EXPECT_EQ(backends[1]["ramp_percent"], 100);
   EXPECT_EQ(backends[0]["slots"].get<int>() + backends[1]["slots"].get<int>(), 65'537);
   json("GET", "/v1/backends?service=nope", "", 404);
 }
@@ -177,7 +178,8 @@ TEST_F(AdminTest, ExplainRefusesWhatIsNoTuple) {
 
 TEST_F(AdminTest, PlanCountsTheFlowsThatMustMove) {
   FakeDataplane data_plane(run_dir());
-  for (std::uint16_t i = 0; i < 5; ++i) data_plane.add_flow(1'000 + i, i < 2 ? 7 : 8);
+  data_plane.worker().backends[7].active = 2;
+  data_plane.worker().backends[8].active = 3;
   const std::string text(config_text.substr(0, config_text.find(without_web2)));
   const Json plan = json("POST", "/v1/plan?file=new.toml", text);
   EXPECT_EQ(plan["changes"][0]["kind"], "removed");

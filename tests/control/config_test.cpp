@@ -35,6 +35,8 @@ ServiceConfig good_web() {
   out.vips = {address("203.0.113.10"), address("2001:db8::10")};
   out.ports = {Port(80), Port(443)};
   out.idle_timeout = 15min;
+  out.slow_start = 30s;
+  out.on_death = OnDeath::reset;
   out.health.type = ProbeType::http;
   out.health.port = Port(8080);
   out.health.path = "/healthz";
@@ -192,7 +194,7 @@ TEST(ConfigFile, GivesAllErrorsInOrderOfLine) {
   ASSERT_FALSE(file);
   std::vector<std::uint32_t> lines;
   for (const FileError& error : file.error()) lines.push_back(error.line);
-  EXPECT_EQ(lines, (std::vector<std::uint32_t>{13, 27, 38, 56})) << texts(file.error());
+  EXPECT_EQ(lines, (std::vector<std::uint32_t>{13, 27, 40, 58})) << texts(file.error());
 }
 
 TEST(ConfigFile, GivesAThousandErrorsAndTheNumberOfTheRest) {

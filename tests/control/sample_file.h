@@ -39,6 +39,8 @@ forward = "ipip"
 balance = "maglev"
 slots = 65537
 idle_timeout = "15m"
+slow_start = "30s"
+on_death = "reset"
 health = { type = "http", interval = "1s", timeout = "500ms", rise = 2, fall = 3, port = 8080, path = "/healthz", host = "www.example.org", status = "200-399" }
 
 [[service.backend]]

@@ -17,6 +17,7 @@ struct Mode {
   Forward forward;
   Family family;
   const char* tunnel_source = "route";
+  OnDeath on_death = OnDeath::repick;
 };
 
 // Services of both protocols, one backend in each state, before and after a change of health.
@@ -31,6 +32,7 @@ Config mixed_config(const Mode& mode) {
   config.services[0].backends[1].weight = 0;
   config.services[0].backends[2].weight = 9;
   ServiceConfig udp = config.services[0];
+  config.services[0].on_death = mode.on_death;
   udp.name = "dns";
   udp.protocol = Protocol::udp;
   udp.ports = {Port(53), Port(5'353)};
@@ -58,11 +60,12 @@ FiveTuple random_tuple(std::mt19937_64& random, Family family) {
   return tuple;
 }
 
-void expect_agreement(const Snapshot& snapshot, const FiveTuple& tuple, Rig& rig) {
+void expect_agreement(const Snapshot& snapshot, const FiveTuple& tuple, Rig& rig,
+                      double now_seconds) {
   const auto entry = rig.flow(snapshot, tuple);
   const Explanation said =
       explain(snapshot, tuple, entry ? std::optional(entry->target) : std::nullopt);
-  const Outcome done = rig.send(snapshot, test::spec_of(tuple));
+  const Outcome done = rig.send(snapshot, test::spec_of(tuple), now_seconds);
   const std::string reasons =
       tuple.text() + ": " + done.name() + "; " + (said.reasons.empty() ? "" : said.reasons.back());
   if (!said.listener) {
@@ -70,7 +73,10 @@ void expect_agreement(const Snapshot& snapshot, const FiveTuple& tuple, Rig& rig
                                                                             : "drop_no_listener")
         << reasons;
   } else if (!said.backend) {
-    ASSERT_EQ(done.name(), "drop_no_backend") << reasons;
+    const bool ends =
+        entry && snapshot.services[snapshot.listener(*said.listener).service].resets_on_death;
+    const char* end = tuple.source.is_multicast() ? "drop_backend_gone" : "replied_reset";
+    ASSERT_EQ(done.name(), ends ? end : "drop_no_backend") << reasons;
   } else {
     ASSERT_EQ(exit_of(done.verdict), Exit::transmit) << reasons;
     ASSERT_EQ(test::backend_address(tuple.source.family(), done.backend()),
@@ -103,7 +109,7 @@ void expect_explain_names_what_the_packet_takes(const Mode& mode) {
     const FiveTuple tuple =
         again ? known[random() % known.size()] : random_tuple(random, mode.family);
     hits += rig.flow(snapshot, tuple) ? 1 : 0;
-    expect_agreement(snapshot, tuple, rig);
+    expect_agreement(snapshot, tuple, rig, 1'000 + i * 1e-3);
     if (testing::Test::HasFatalFailure()) return;
     known.push_back(tuple);
   }
@@ -113,6 +119,10 @@ void expect_explain_names_what_the_packet_takes(const Mode& mode) {
 
 TEST(ExplainAgainstPipeline, Ipip4) {
   expect_explain_names_what_the_packet_takes({Forward::ipip, Family::ipv4});
+}
+TEST(ExplainAgainstPipeline, Ipip4WithResets) {
+  expect_explain_names_what_the_packet_takes(
+      {Forward::ipip, Family::ipv4, "route", OnDeath::reset});
 }
 TEST(ExplainAgainstPipeline, Ipip6) {
   expect_explain_names_what_the_packet_takes({Forward::ipip, Family::ipv6});

@@ -44,7 +44,7 @@ Health all_up(const Config& config) {
 
 // A service under random changes and its flows, beside a model of where each flow must be: it
 // stays while its backend is there without a gap and is not down; else it goes where a flow without
-// history would go.
+// history would go, with nat after its client was told that the connection is over.
 class Churn {
  public:
   Churn(Forward forward, Family family, std::uint64_t seed)
@@ -70,10 +70,15 @@ class Churn {
 
   void send_and_compare(unsigned flow) {
     const FrameSpec frame = flow_frame(family_, flow);
-    const Outcome out = rig_.send(*snapshot_, frame);
+    now_seconds_ += 1e-3;  // resets have a limited rate
+    Outcome out = rig_.send(*snapshot_, frame, now_seconds_);
     Home& home = homes_[flow];
     const bool stays =
         home.backend != 0 && presence_[home.backend] == home.presence && keeps_[home.backend];
+    if (forward_ == Forward::nat && home.backend != 0 && !stays) {
+      ASSERT_EQ(out.name(), "replied_reset");
+      out = rig_.send(*snapshot_, frame, now_seconds_);
+    }
     const unsigned expected = stays ? home.backend : fresh_choice(frame);
     if (expected == 0) {
       ASSERT_EQ(out.name(), "drop_no_backend");
@@ -125,6 +130,7 @@ class Churn {
   Family family_;
   std::mt19937_64 random_;
   Rig rig_;
+  double now_seconds_ = 1'000;
   std::optional<Snapshot> snapshot_;
   std::map<unsigned, Home> homes_;
   std::map<unsigned, int> presence_;

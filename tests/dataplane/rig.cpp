@@ -79,8 +79,7 @@ std::map<std::uint32_t, std::uint64_t> Rig::count_active() const {
         const FlowState state =
             is_nat ? layout_.sessions[entry.flow.value].state : entry.flow.state;
         const Target target{is_nat ? layout_.sessions[entry.flow.value].target : entry.flow.value};
-        if (state == FlowState::opening || state == FlowState::established)
-          ++out[static_cast<std::uint32_t>(target.backend())];
+        if (state != FlowState::closing) ++out[static_cast<std::uint32_t>(target.backend())];
       }
   };
   count(layout_.flows4);

@@ -75,13 +75,13 @@ def finish(tap):
     sys.exit(1 if tap.failed else 0)
 
 
-def main(*steps, text=None, driver='af_xdp', start=True):
+def main(*steps, text=None, driver='af_xdp', start=True, build=None):
     """Runs the steps, each called with (tap, lab), in one laboratory, and ends the process."""
     fit_driver(driver)
     tap = Tap()
 
     def in_lab(tap):
-        with Lab(parse_build_dir(), driver) as lab:
+        with Lab(build or parse_build_dir(), driver) as lab:
             try:
                 if start:
                     lab.start(text)

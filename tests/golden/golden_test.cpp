@@ -20,7 +20,8 @@ struct GoldenPacket {
   std::string name;
   Bytes in;
   std::string verdict;
-  std::optional<Bytes> out;  // none: the packet is not sent
+  std::optional<Bytes> out;     // none: the packet is not sent
+  bool is_after_death = false;  // another backend has taken the place of the first one
 };
 
 struct GoldenFile {
@@ -53,6 +54,7 @@ std::map<std::string, std::string> key_values(const std::string& text) {
 
 GoldenFile read_golden(const std::filesystem::path& path) {
   GoldenFile out;
+  bool is_after_death = false;
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;
@@ -62,7 +64,9 @@ GoldenFile read_golden(const std::filesystem::path& path) {
     if (key == "service")
       out.service = key_values(value);
     else if (key == "packet")
-      out.packets.push_back({value, {}, {}, {}});
+      out.packets.push_back({value, {}, {}, {}, is_after_death});
+    else if (key == "death")
+      is_after_death = true;
     else if (key == "in")
       out.packets.at(out.packets.size() - 1).in = from_hex(value);
     else if (key == "verdict")
@@ -78,19 +82,21 @@ GoldenFile read_golden(const std::filesystem::path& path) {
 // What differs from the defaults, under the keys of the configuration file.
 void set_options(ServiceConfig& out, const std::map<std::string, std::string>& service) {
   for (const auto& [key, value] : service) {
-    if (key == "proxy_protocol")
-      out.proxy_protocol = parse_spelling<ProxyProtocol>(value).value();
+    if (key == "proxy_protocol") out.proxy_protocol = parse_spelling<ProxyProtocol>(value).value();
     if (key == "gue_variant") out.gue_variant = static_cast<std::uint8_t>(std::stoi(value));
     if (key == "gue_port") out.gue_port = Port::parse(value).value();
     if (key == "tunnel_source") out.tunnel_source = TunnelSource::parse(value).value();
     if (key == "tunnel_ttl") out.tunnel_ttl = static_cast<std::uint8_t>(std::stoi(value));
+    if (key == "on_death") out.on_death = parse_spelling<OnDeath>(value).value();
     if (key == "l3dsr_dscp") out.l3dsr_dscp = static_cast<std::uint8_t>(std::stoi(value));
     if (key == "mss_clamp") out.mss_clamp = MssClamp::parse(value).value();
     if (key == "tunnel_dscp") out.tunnel_dscp = TunnelDscp::parse(value).value();
   }
 }
 
-Snapshot snapshot_of(const std::map<std::string, std::string>& service) {
+// `before`: the snapshot whose backend has died.
+Snapshot snapshot_of(const std::map<std::string, std::string>& service,
+                     const Snapshot* before = nullptr) {
   const auto family = [&](const char* key) {
     return service.at(key) == "ipv4" ? Family::ipv4 : Family::ipv6;
   };
@@ -103,7 +109,8 @@ Snapshot snapshot_of(const std::map<std::string, std::string>& service) {
                                        .protocol = *protocol,
                                        .backends = 1});
   set_options(config.services[0], service);
-  return test::compiled(config, {}, nullptr,
+  if (before != nullptr) config.services[0].backends[0].name = "heir";
+  return test::compiled(config, {}, before,
                         static_cast<std::uint16_t>(std::stoi(service.at("mtu"))));
 }
 
@@ -137,12 +144,13 @@ class Golden : public testing::TestWithParam<std::filesystem::path> {};
 TEST_P(Golden, PacketsLeaveByteForByteAsWritten) {
   const GoldenFile golden = read_golden(GetParam());
   ASSERT_FALSE(golden.packets.empty());
-  const Snapshot snapshot = snapshot_of(golden.service);
+  const Snapshot before = snapshot_of(golden.service);
+  const Snapshot after = snapshot_of(golden.service, &before);
   Rig rig;
   std::vector<Bytes> sent;
   for (const GoldenPacket& packet : golden.packets) {
     SCOPED_TRACE("packet " + packet.name);
-    const Outcome out = rig.send(snapshot, packet.in);
+    const Outcome out = rig.send(packet.is_after_death ? after : before, packet.in);
     EXPECT_EQ(out.name(), packet.verdict);
     EXPECT_EQ(exit_of(out.verdict) == Exit::transmit, packet.out.has_value());
     if (!packet.out) {

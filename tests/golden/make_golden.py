@@ -53,6 +53,10 @@ class Service:
             after = Ether(bytes(after))
             self.lines += [f'# {after.summary()}', f'out {bytes(after).hex()}']
 
+    def death(self):
+        """From here on the backend is another one."""
+        self.lines += ['', 'death']
+
     def text(self):
         head = ['# Made by make_golden.py: change it there.',
                 f'service forward={self.forward} vip=ipv{self.vip} backend=ipv{self.backend} '
@@ -345,6 +349,57 @@ def echo(version):
     return service
 
 
+def resets(forward, version):
+    """Flows whose backend has died, with on_death = "reset": each client is told so."""
+    service = Service(f'{forward}_{version}_resets', forward, version, version, on_death='reset')
+
+    def packet(place, flags, data=b'', header=None):
+        headers = network(version, CLIENT[version], VIP[version])
+        if header is not None:
+            headers = headers / header if version == 6 else network(
+                4, CLIENT[4], VIP[4], options=header)
+        return headers / transport('tcp', CLIENT_PORT + place, 80, flags=flags) / Raw(data)
+
+    def reset(place, link, **tcp):
+        headers = (IP(src=VIP[4], dst=CLIENT[4], ttl=64, id=0, flags='DF') if version == 4 else
+                   IPv6(src=VIP[6], dst=CLIENT[6], hlim=64, fl=0))
+        return link / headers / TCP(sport=80, dport=CLIENT_PORT + place, window=0, **tcp)
+
+    extra = (b'\x94\x04\x00\x00' if version == 4 else
+             IPv6ExtHdrDestOpt(options=[PadN(optdata=b'\0' * 4)]))
+    # Name, packet, sequence and acknowledgement of the reset (RFC 9293 section 3.5.2).
+    acknowledged = {'seq': 2000, 'ack': 0, 'flags': 'R'}
+    flows = [('data', packet(0, 'PA', b'hello'), acknowledged),
+             ('a bare acknowledgement', packet(1, 'A'), acknowledged),
+             ('an end', packet(2, 'FA'), acknowledged),
+             ('with more headers', packet(3, 'PA', b'hello', extra), acknowledged),
+             ('data that acknowledges nothing', packet(4, 'P', b'hello'),
+              {'seq': 0, 'ack': 1005, 'flags': 'RA'}),
+             ('an end that acknowledges nothing', packet(5, 'F', b'odd'),
+              {'seq': 0, 'ack': 1004, 'flags': 'RA'})]
+    sent = l2dsr_sent if forward == 'l2dsr' else tunnel
+    for name, each, _ in flows:
+        service.packet(f'{name}, before', from_client() / each, f'sent_{forward}',
+                       sent(service, each))
+    service.death()
+    for place, (name, each, tcp) in enumerate(flows):
+        service.packet(f'{name}, after', from_client() / each, 'replied_reset',
+                       reset(place, Ether(src=OWN_MAC, dst=CLIENT_MAC), **tcp))
+    given_up = packet(6, 'A')
+    service.packet('a new flow', from_client() / given_up, f'sent_{forward}',
+                   sent(service, given_up))
+    return service
+
+
+def l2dsr_sent(service, packet):
+    out = packet.copy()
+    if service.vip == 4:
+        out.ttl -= 1
+    else:
+        out.hlim -= 1
+    return to_backend() / out
+
+
 def icmp_errors(version):
     """The errors that are about somebody's packet, {name: ICMP header}."""
     if version == 4:
@@ -527,6 +582,7 @@ def all_services():
     import golden_modes  # which uses what is above
     yield from golden_modes.services()
     yield from (echo(version) for version in (4, 6))
+    yield from (resets(forward, version) for forward in ('ipip', 'l2dsr') for version in (4, 6))
     yield not_sent()
 
 

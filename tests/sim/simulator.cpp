@@ -50,6 +50,12 @@ const BackendConfig* backend_named(const ServiceConfig& service, const std::stri
   return it == service.backends.end() ? nullptr : &*it;
 }
 
+// Whether the end of a backend is the end of its connections.
+bool ends_flows(const ServiceConfig& service) {
+  return service.protocol == Protocol::tcp &&
+         (service.forward == Forward::nat || service.on_death == OnDeath::reset);
+}
+
 const BackendConfig* backend_at(const ServiceConfig& service, const MacAddress& mac) {
   for (const BackendConfig& backend : service.backends)
     if (mac_of(backend.address) == mac) return &backend;
@@ -200,14 +206,24 @@ Simulator::Fault Simulator::judge(Flow& flow, const Outcome& out, bool is_new) {
       return describe(flow) + ": moved off its backend, as " + out.name() + " to " +
              sent_to(out).text();
   }
-  return settle(flow, service, out);
+  const bool must_end = !is_new && is_remembered && before != nullptr && ends_flows(service) &&
+                        !view.keeps(service, *before);
+  if (must_end && out.verdict != Verdict::replied_reset)
+    return describe(flow) + ": its backend is down, and it was not reset but left as " + out.name();
+  return settle(flow, service, out, is_new);
 }
 
 // Where the packet went, if that is a place for it.
-Simulator::Fault Simulator::settle(Flow& flow, const ServiceConfig& service,
-                                   const Outcome& out) const {
+Simulator::Fault Simulator::settle(Flow& flow, const ServiceConfig& service, const Outcome& out,
+                                   bool is_new) const {
   const View& view = *workers_[flow.worker].view;
   const std::vector<std::string> takers = view.take_new(service);
+  if (out.verdict == Verdict::replied_reset) {
+    flow.backend.clear();
+    flow.answer.reset();
+    if (!is_new && ends_flows(service)) return std::nullopt;
+    return describe(flow) + ": was reset";
+  }
   if (!is_sent(out)) {
     flow.backend.clear();
     flow.answer.reset();

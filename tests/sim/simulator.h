@@ -20,6 +20,7 @@ namespace sluice::sim {
 /// packet it is judged whether it went where it must:
 ///   a flow that is known stays with its backend while that one keeps its flows;
 ///   a new flow, or one whose backend is gone, goes to a backend that takes new ones;
+///   but a TCP flow whose backend is gone is reset where the service says so, and with nat;
 ///   another balancer of the same configuration would choose the same for a new flow;
 ///   what a NAT server answers reaches the client that asked.
 class Simulator {
@@ -59,7 +60,7 @@ class Simulator {
   [[nodiscard]] Fault send(Flow& flow, std::uint8_t tcp_flags, bool is_new);
   [[nodiscard]] Fault judge(Flow& flow, const dataplane::Outcome& out, bool is_new);
   [[nodiscard]] Fault settle(Flow& flow, const ServiceConfig& service,
-                             const dataplane::Outcome& out) const;
+                             const dataplane::Outcome& out, bool is_new) const;
   [[nodiscard]] Fault compare_with_peer(const Flow& flow, const test::FrameSpec& spec,
                                         const dataplane::Outcome& out);
   void forget(std::size_t index);

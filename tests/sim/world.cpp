@@ -158,11 +158,14 @@ std::string World::flip_health(const ServiceConfig& service) {
   const TargetState state = below(random_, 2) == 0   ? TargetState::up
                             : below(random_, 8) == 0 ? TargetState::unknown
                                                      : TargetState::down;
-  if (Health::Entry* entry = entry_of(health_, service.name, backend.name))
+  const auto tenths = static_cast<std::uint8_t>(below(random_, ramp_tenths_full) + 1);
+  if (Health::Entry* entry = entry_of(health_, service.name, backend.name)) {
     entry->state = state;
-  else
-    health_.entries.push_back({service.name, backend.name, state});
-  return std::string(spell(state)) + " " + backend.name;
+    entry->ramp_tenths = tenths;
+  } else {
+    health_.entries.push_back({service.name, backend.name, state, tenths});
+  }
+  return std::string(spell(state)) + " " + backend.name + ", " + std::to_string(tenths) + " tenths";
 }
 
 std::string World::add_service() {
@@ -180,6 +183,7 @@ std::string World::add_service() {
     service.source_pool = {numbered(kind.backend, "10.99.", "2001:db8:9::", number % 400)};
   if (kind.forward == Forward::l3dsr)
     service.l3dsr_dscp = static_cast<std::uint8_t>(number % 63 + 1);
+  if (kind.protocol == Protocol::tcp && below(random_, 2) == 0) service.on_death = OnDeath::reset;
   if (below(random_, 4) != 0) service.health.type = ProbeType::tcp;
   for (std::size_t i = 0; i <= below(random_, 5); ++i)
     service.backends.push_back(new_backend(service));

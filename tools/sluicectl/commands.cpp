@@ -69,10 +69,11 @@ int run_explain(const Session& session, const Journey& journey) {
   return call_and_show(session, {.target = target}, show_explanation);
 }
 
-int run_drain(const Session& session, const BackendArgument& backend) {
-  return call_and_show(
-      session, {.method = "PUT", .target = backend_target(backend), .body = R"({"drain": true})"},
-      show_override);
+int drain_backend(const Session& session, const BackendArgument& backend, bool quiet) {
+  const Call call{.method = "PUT", .target = backend_target(backend), .body = R"({"drain": true})"};
+  if (!quiet) return call_and_show(session, call, show_override);
+  const Session silent{.client = session.client, .json = false, .show = session.show};
+  return call_and_show(silent, call, [](const Json&, const ShowOptions&) { return std::string(); });
 }
 
 // Back to what the configuration file says; against it where the file itself drains the backend.

@@ -53,7 +53,8 @@ struct BackendArgument {
   std::string service;
   std::string backend;
 };
-[[nodiscard]] int run_drain(const Session& session, const BackendArgument& backend);
+/// `quiet`: prints only why it cannot.
+[[nodiscard]] int drain_backend(const Session& session, const BackendArgument& backend, bool quiet);
 [[nodiscard]] int run_enable(const Session& session, const BackendArgument& backend);
 /// `weight`: 0 to 1000, or "reset".
 [[nodiscard]] int run_weight(const Session& session, const BackendArgument& backend,

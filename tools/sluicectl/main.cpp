@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tools/sluicectl/commands.h"
+#include "tools/sluicectl/drain.h"
 
 namespace sluice::ctl {
 namespace {
@@ -21,6 +22,7 @@ struct Arguments {
   std::string weight;
   std::string service;
   BackendArgument backend;
+  DrainWanted drain;
   FlowsWanted flows;
   Journey journey;
 };
@@ -37,6 +39,11 @@ std::string check_weight(const std::string& text) {
                          text.find_first_not_of("0123456789") == std::string::npos;
   if (text == "reset" || (is_number && std::stoi(text) <= 1'000)) return "";
   return "\"" + text + "\" is no weight: write 0 to 1000, or reset";
+}
+
+std::string check_deadline(const std::string& text) {
+  if (parse_deadline(text)) return "";
+  return "\"" + text + "\" is no time to wait: write 90s, 5m or 1h";
 }
 
 CLI::App* add(CLI::App& app, const char* name, const char* what, Command command, Command& chosen) {
@@ -95,11 +102,13 @@ void add_changing(CLI::App& app, Arguments& arguments, Command& chosen) {
   add_file("plan", "show what a configuration file would change", run_plan);
   add_file("apply", "put a configuration file in force", run_apply);
 
-  add_backend(
-      add(
-          app, "drain", "let a backend keep its flows, but take no new ones",
-          [&](const Session& session) { return run_drain(session, arguments.backend); }, chosen),
-      arguments.backend);
+  CLI::App* drain = add(
+      app, "drain", "let a backend keep its flows, but take no new ones",
+      [&](const Session& session) { return run_drain(session, arguments.drain); }, chosen);
+  add_backend(drain, arguments.drain.backend);
+  drain->add_flag("--wait", arguments.drain.wait, "until no flow is left on it");
+  drain->add_option("--deadline", arguments.drain.deadline, "wait at most so long: 90s, 5m, 1h")
+      ->check(check_deadline);
   add_backend(
       add(
           app, "enable", "let a backend take new flows again",

@@ -96,6 +96,8 @@ std::string age_of(const Json& time, std::chrono::system_clock::time_point now) 
 Cell state_cell(const Json& backend) {
   const std::string state = text_of(backend, "state");
   if (backend.at("drained").get<bool>()) return {state + ", drained", Colour::yellow};
+  if (const auto percent = number_of(backend, "ramp_percent"); percent < 100)
+    return {fmt::format("{}, ramping {} %", state, percent), Colour::yellow};
   const Colour colour = state == "up"     ? Colour::green
                         : state == "down" ? Colour::red
                                           : Colour::yellow;

@@ -146,7 +146,7 @@ TEST(Decoder, AHugeLengthIsRefusedBeforeMemoryIsAsked) {
 
 TEST(Encoder, ByteLayoutIsLittleEndianWithoutPadding) {
   Health::Entry entry{"ab", "c", TargetState::down};
-  EXPECT_EQ(test::hex(encode(entry)), "02 00 00 00 61 62 01 00 00 00 63 02 ");
+  EXPECT_EQ(test::hex(encode(entry)), "02 00 00 00 61 62 01 00 00 00 63 02 0a ");
 }
 
 }  // namespace

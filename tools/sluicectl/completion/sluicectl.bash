@@ -11,7 +11,7 @@ _sluicectl() {
     word=${COMP_WORDS[i]}
     case $word in
       --socket) socket=(--socket "${COMP_WORDS[i + 1]}"); ((i++)) ;;
-      --limit | --service | --backend | --config | --in | --out | --paths | --health | --down | --port)
+      --limit | --service | --backend | --deadline | --config | --in | --out | --paths | --health | --down | --port)
         ((i++))
         ;;
       -*) ;;
@@ -24,7 +24,7 @@ _sluicectl() {
   case $previous in
     --socket | --config | --in | --out | --paths | --health) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --service) choices=$(names) ;;
-    --limit | --backend | --down | --port) return ;;
+    --limit | --backend | --deadline | --down | --port) return ;;
     *)
       case ${words[0]-}:${#words[@]} in
         :0) choices="$commands $options" ;;
@@ -37,6 +37,7 @@ _sluicectl() {
           return
           ;;
         counters:*) choices='--all' ;;
+        drain:*) choices='--wait --deadline' ;;
         flows:*) choices='--limit --service --backend' ;;
         explain:1) choices='tcp udp' ;;
         completion:1) choices='bash zsh fish' ;;

@@ -4,7 +4,7 @@ function __sluicectl_words --description 'the command and its arguments, without
     for word in (commandline -opc)[2..]
         if test $skip = yes
             set skip no
-        else if contains -- $word --socket --limit --service --backend --config --in --out --paths --health --down --port
+        else if contains -- $word --socket --limit --service --backend --deadline --config --in --out --paths --health --down --port
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -51,6 +51,8 @@ complete -c sluicectl -n '__sluicectl_at 1 check plan apply' -F
 complete -c sluicectl -n '__sluicectl_at 1 explain' -a 'tcp udp'
 complete -c sluicectl -n '__sluicectl_at 1 completion' -a 'bash zsh fish'
 complete -c sluicectl -n '__fish_seen_subcommand_from counters' -l all -d 'those that are zero too'
+complete -c sluicectl -n '__fish_seen_subcommand_from drain' -l wait -d 'until no flow is left'
+complete -c sluicectl -n '__fish_seen_subcommand_from drain' -l deadline -x -d 'wait at most so long'
 complete -c sluicectl -n '__fish_seen_subcommand_from flows' -l limit -x -d 'at most so many'
 complete -c sluicectl -n '__fish_seen_subcommand_from flows' -l service -x -a '(__sluicectl_names)'
 complete -c sluicectl -n '__fish_seen_subcommand_from flows' -l backend -x

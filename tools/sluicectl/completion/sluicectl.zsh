@@ -23,7 +23,7 @@ _sluicectl() {
   while ((i < CURRENT)); do
     case $words[i] in
       --socket) socket=(--socket "$words[i+1]"); ((i++)) ;;
-      --limit | --service | --backend | --config | --in | --out | --paths | --health | --down | --port)
+      --limit | --service | --backend | --deadline | --config | --in | --out | --paths | --health | --down | --port)
         ((i++))
         ;;
       -*) ;;
@@ -36,11 +36,12 @@ _sluicectl() {
   case $words[CURRENT-1] in
     --socket | --config | --in | --out | --paths | --health) _files; return ;;
     --service) names_of; compadd -a names; return ;;
-    --limit | --backend | --down | --port) return ;;
+    --limit | --backend | --deadline | --down | --port) return ;;
   esac
   if [[ $PREFIX == -* ]]; then
     case ${words_left[1]-} in
       counters) options+=(--all) ;;
+      drain) options+=(--wait --deadline) ;;
       flows) options+=(--limit --service --backend) ;;
       replay) options=(--config --in --out --paths --health --down --port --json --each --explain --help) ;;
     esac

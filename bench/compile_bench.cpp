@@ -1,0 +1,70 @@
+#include "core/config/compile.h"
+
+#include <benchmark/benchmark.h>
+#include <string>
+
+#include "core/config/diff.h"
+
+// A change of one service among many: what the control plane and the data plane each pay for it.
+
+namespace sluice {
+namespace {
+
+constexpr unsigned backends_each = 8;
+
+Address address_of(std::uint32_t network, unsigned number) {
+  return Address::from_ipv4(Be32::from_host(network + number));
+}
+
+Config config_of(unsigned services) {
+  constexpr std::uint32_t vips = 0xc6120000;      // 198.18.0.0
+  constexpr std::uint32_t backends = 0x0a000000;  // 10.0.0.0
+  Config out;
+  out.ports.push_back({.name = "wan0", .driver = Driver::vdev, .device = "net_null0"});
+  for (unsigned i = 0; i < services; ++i) {
+    ServiceConfig service;
+    service.name = "service-" + std::to_string(i);
+    service.vips = {address_of(vips, i + 1)};
+    service.ports = {Port(443)};
+    service.slots = 1'021;
+    for (unsigned b = 1; b <= backends_each; ++b) {
+      BackendConfig backend;
+      backend.name = "backend-" + std::to_string(b);
+      backend.address = address_of(backends, i * backends_each + b);
+      service.backends.push_back(std::move(backend));
+    }
+    out.services.push_back(std::move(service));
+  }
+  return out;
+}
+
+Snapshot compiled(const Config& config, const Snapshot* previous) {
+  auto out = compile(config, {}, {}, previous);
+  return out ? std::move(*out) : Snapshot{};
+}
+
+// Another weight in the last service each time.
+void change_one(benchmark::State& state) {
+  Config config = config_of(static_cast<unsigned>(state.range(0)));
+  const Snapshot before = compiled(config, nullptr);
+  for (auto _ : state) {
+    std::uint16_t& weight = config.services.back().backends.front().weight;
+    weight = weight == 1 ? 2 : 1;
+    const Snapshot after = compiled(config, &before);
+    benchmark::DoNotOptimize(after.services.data());
+    if (after.services.empty()) state.SkipWithError("the configuration does not compile");
+  }
+}
+BENCHMARK(change_one)->Arg(10)->Arg(100)->Arg(1'000)->Arg(4'000)->Unit(benchmark::kMillisecond);
+
+// The first service is taken away, so that every other is found at another place than before.
+void plan_removal(benchmark::State& state) {
+  Config config = config_of(static_cast<unsigned>(state.range(0)));
+  const Snapshot before = compiled(config, nullptr);
+  config.services.erase(config.services.begin());
+  for (auto _ : state) benchmark::DoNotOptimize(diff(before, compiled(config, &before)));
+}
+BENCHMARK(plan_removal)->Arg(10)->Arg(100)->Arg(1'000)->Arg(4'000)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace sluice
