@@ -134,6 +134,16 @@ def golden_packets_come_out_as_golden(tap):
         tap.equal(list(sent), wanted, f'{path.stem}: bytes')
 
 
+def a_held_fragment_keeps_its_number(tap):
+    path = ROOT / 'tests/golden/packets/ipip_4_udp_fragments.txt'
+    service, packets, _ = read_golden(path)
+    json = run(pcap([packet['in'] for packet in packets]), '--json', '--each',
+               config=config_of(service)).json
+    early = [each['packet'] for each in json['each'] if each['verdict'] == 'held_fragment'][0]
+    told = [each['verdict'] for each in json['each'] if each['packet'] == early]
+    tap.equal(told, ['held_fragment', 'sent_ipip'], 'it has two records')
+
+
 def counts_agree(tap):
     frames = [with_port(1000 + number % 40) for number in range(120)]
     seen = run(pcap(frames), '--json', '--each', backends=3)
@@ -336,8 +346,9 @@ def runs_as_nobody(tap):
 
 def main():
     tap = harness.Tap()
-    harness.run_steps(tap, (golden_packets_come_out_as_golden, counts_agree, time_is_the_captures,
-                            backends_that_are_down, a_configuration_takes_over, broken_captures, survives_any_bytes,
+    harness.run_steps(tap, (golden_packets_come_out_as_golden, a_held_fragment_keeps_its_number,
+                            counts_agree, time_is_the_captures, backends_that_are_down,
+                            a_configuration_takes_over, broken_captures, survives_any_bytes,
                             files_that_are_not_there_or_wrong, sluicectl_hands_over,
                             explains_in_words, runs_as_nobody))
     harness.finish(tap)
