@@ -64,8 +64,8 @@ Json listeners_of(const ApiContext& context, std::uint32_t service, TrafficCount
     const TrafficCounter counter = context.data_plane.listener(listener);
     sum.packets += counter.packets;
     sum.bytes += counter.bytes;
-    out.push_back({{"vip", listener.vip.text()},
-                   {"port", listener.port.value()},
+    out.push_back({{"vip", listener.listening().vips.text()},
+                   {"port", field_to_json(listener.listening().ports)},
                    {"protocol", spell(listener.protocol)},
                    {"packets", counter.packets},
                    {"bytes", counter.bytes}});

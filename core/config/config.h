@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -7,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/listening.h"
 #include "core/config/tunnel.h"
 #include "core/net/address.h"
 #include "core/net/encap.h"
@@ -50,7 +52,9 @@ struct Spelling<ProbeType> {
 };
 template <>
 struct Spelling<Protocol> {
-  static constexpr std::string_view names[] = {"tcp", "udp"};
+  static constexpr std::string_view names[] = {"tcp", "udp", "sctp", "any"};
+  static constexpr Protocol values[] = {Protocol::tcp, Protocol::udp, Protocol::sctp,
+                                        Protocol::any};
 };
 
 /// The enumerator's place in its spelling list, or a number beyond it for a value that is none (a
@@ -58,8 +62,10 @@ struct Spelling<Protocol> {
 template <typename Enum>
 [[nodiscard]] constexpr std::size_t spelling_index(Enum value) {
   if constexpr (std::is_same_v<Enum, Protocol>)
-    return value == Protocol::tcp ? 0 : value == Protocol::udp ? 1 : 2;
-  return static_cast<std::size_t>(value);
+    return static_cast<std::size_t>(std::ranges::find(Spelling<Protocol>::values, value) -
+                                    std::begin(Spelling<Protocol>::values));
+  else
+    return static_cast<std::size_t>(value);
 }
 template <typename Enum>
 [[nodiscard]] constexpr std::string_view spell(Enum value) {
@@ -70,8 +76,10 @@ template <typename Enum>
 [[nodiscard]] constexpr std::optional<Enum> parse_spelling(std::string_view text) {
   for (std::size_t i = 0; i < std::size(Spelling<Enum>::names); ++i) {
     if (Spelling<Enum>::names[i] != text) continue;
-    if constexpr (std::is_same_v<Enum, Protocol>) return i == 0 ? Protocol::tcp : Protocol::udp;
-    return static_cast<Enum>(i);
+    if constexpr (std::is_same_v<Enum, Protocol>)
+      return Spelling<Protocol>::values[i];
+    else
+      return static_cast<Enum>(i);
   }
   return std::nullopt;
 }
@@ -133,7 +141,7 @@ struct HealthConfig {
   std::chrono::milliseconds timeout{500};    // for the whole probe, at most the interval
   std::uint16_t rise = 2;                    // successes in a row that bring a target up, 1 to 100
   std::uint16_t fall = 3;                    // failures in a row that take it down, 1 to 100
-  Port port;                                 // 0: the backend's port
+  Port port;                                 // 0: the backend's or the service's port
   std::string path = "/";                    // http
   std::string host;                          // http: the Host field; empty: the target's address
   std::uint16_t status_min = 200;            // http: accepted status codes
@@ -159,7 +167,7 @@ struct BackendConfig {
   std::string
       name;  // unique within its service; with the service's name it is the backend's identity
   Address address;
-  Port port;                 // nat only; 0: the service's port
+  Port port;                 // nat only; 0: the port that the client wrote to
   std::uint16_t weight = 1;  // 0 to 1,000; 0 takes no new flow
   bool drain = false;        // keeps its flows, takes no new one
 
@@ -176,8 +184,8 @@ struct BackendConfig {
 
 struct ServiceConfig {
   std::string name;
-  std::vector<Address> vips;
-  std::vector<Port> ports;
+  std::vector<VipBlock> vips;
+  std::vector<PortRange> ports;  // none with Protocol::any
   Protocol protocol = Protocol::tcp;
   Forward forward = Forward::ipip;
   Balance balance = Balance::maglev;
@@ -188,7 +196,7 @@ struct ServiceConfig {
   TunnelSource tunnel_source;                    // tunnels: the outer source address
   std::uint8_t tunnel_ttl = tunnel_ttl_default;  // tunnels: 1 to 255
   TunnelDscp tunnel_dscp;                        // tunnels: of the outer header
-  std::chrono::milliseconds idle_timeout{0};     // 0: 15 min for TCP, 2 min for UDP
+  std::chrono::milliseconds idle_timeout{0};     // 0: 2 min for UDP, 15 min for others
   HealthConfig health;
   std::vector<BackendConfig> backends;
 
@@ -213,9 +221,11 @@ struct ServiceConfig {
   }
   friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
 
+  /// What its listeners on this VIP take: one for each port.
+  [[nodiscard]] std::vector<Listening> listenings_of(const VipBlock& vip) const;
   [[nodiscard]] std::chrono::milliseconds effective_idle_timeout() const {
     if (idle_timeout.count() != 0) return idle_timeout;
-    return protocol == Protocol::tcp ? std::chrono::minutes(15) : std::chrono::minutes(2);
+    return protocol == Protocol::udp ? std::chrono::minutes(2) : std::chrono::minutes(15);
   }
 };
 

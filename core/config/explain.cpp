@@ -93,31 +93,35 @@ void describe_sending(Explanation& out, const Service& service, const Backend& b
                         path.next_hop_mac.text() + "), MTU " + std::to_string(path.mtu_bytes));
 }
 
+std::string why_no_listener(const Snapshot& snapshot, const FiveTuple& tuple) {
+  const std::string where = tuple.destination.text();
+  const OwnAddress* own = snapshot.vips.find(tuple.destination);
+  if (own != nullptr && !own->is_vip)
+    return where + " is a source-pool address: an answer from a server";
+  if (own == nullptr && !snapshot.wide.covers(tuple.destination))
+    return where + " is no VIP: left to the kernel";
+  if (!has_ports(tuple.protocol))
+    return "no service on " + where + " is for any protocol: only pings and ICMP errors are " +
+           "treated here, the rest of ICMP is dropped and other protocols left to the kernel";
+  return "no service has this port on " + where + ": dropped (drop_no_listener)";
+}
+
 }  // namespace
 
 Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optional<Target> entry) {
   Explanation out;
   out.tuple = tuple;
-  const auto* found =
-      snapshot.vips.find(tuple.destination, tuple.destination_port.be(), tuple.protocol);
-  if (found == nullptr) {
-    const OwnAddress* own = snapshot.vips.find(tuple.destination);
-    out.reasons.push_back(
-        own == nullptr ? tuple.destination.text() + " is no VIP: left to the kernel"
-        : own->is_vip
-            ? "no service has this port on " + tuple.destination.text() +
-                  ": dropped (drop_no_listener)"
-            : tuple.destination.text() + " is a source-pool address: an answer from a server");
+  out.listener = snapshot.listener_of(tuple.destination, tuple.destination_port, tuple.protocol);
+  if (!out.listener) {
+    out.reasons.push_back(why_no_listener(snapshot, tuple));
     return out;
   }
-  out.listener = ListenerId{found->id};
   const Listener& listener = snapshot.listener(*out.listener);
   const Service& service = snapshot.services[listener.service];
   out.service = service.name;
   out.forward = service.forward;
-  out.reasons.push_back(Endpoint{listener.vip, listener.port}.text() + "/" +
-                        std::string(to_string(listener.protocol)) + " is service " + service.name);
-  const std::uint64_t hash = hash_flow(tuple, snapshot.hash_seed);
+  out.reasons.push_back(listener.listening().text() + " is service " + service.name);
+  const std::uint64_t hash = hash_flow(flow_tuple(listener, tuple), snapshot.hash_seed);
   out.flow_hash = static_cast<std::uint32_t>(hash >> 32);
 
   const Backend* backend = entry ? known_backend(snapshot, listener, *entry, out.reasons) : nullptr;

@@ -2,12 +2,12 @@
 #include <array>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "core/balance/maglev.h"
 #include "core/config/config.h"
 #include "core/config/config_scope.h"
 #include "core/config/snapshot.h"
+#include "core/config/validate_listening.h"
 #include "core/config/validate_tunnel.h"
 
 namespace sluice {
@@ -138,40 +138,9 @@ bool is_host_address(const Address& address) {
 
 // The listeners and pool addresses of all services so far, to find what overlaps.
 struct Claims {
-  std::map<std::tuple<Address, Port, Protocol>, std::string> listeners;
-  std::map<Address, std::string> vips;
+  ListeningClaims listeners;
   std::map<Address, std::string> sources;
 };
-
-void check_listeners(const Scope& scope, const ServiceConfig& service, Claims& claims) {
-  if (service.vips.empty())
-    scope.error("vip", "service \"" + service.name + "\" has no vip",
-                "write the address that clients use: vip = \"203.0.113.10\"");
-  if (service.ports.empty())
-    scope.error("port", "service \"" + service.name + "\" has no port", "write port = 80");
-  for (std::size_t i = 0; i < service.ports.size(); ++i)
-    if (service.ports[i].value() == 0)
-      scope.error(indexed("port", i), "port 0 cannot be served", "write 1 to 65535");
-  for (std::size_t i = 0; i < service.vips.size(); ++i) {
-    const Address& vip = service.vips[i];
-    const std::string key = indexed("vip", i);
-    if (!is_host_address(vip))
-      scope.error(key, vip.text() + " cannot be a VIP", "write a unicast address of your network");
-    claims.vips.emplace(vip, service.name);
-    for (const Port port : service.ports) {
-      const auto [it, is_new] =
-          claims.listeners.emplace(std::tuple(vip, port, service.protocol), service.name);
-      if (is_new) continue;
-      const std::string listener =
-          Endpoint{vip, port}.text() + "/" + std::string(to_string(service.protocol));
-      scope.error(key,
-                  it->second == service.name
-                      ? listener + " is listed twice in this service"
-                      : listener + " belongs to service \"" + it->second + "\" already",
-                  "one service, one address, port and protocol: change one of them");
-    }
-  }
-}
 
 void check_backend(const Scope& scope, const ServiceConfig& service, const BackendConfig& backend) {
   if (!is_host_address(backend.address))
@@ -196,7 +165,7 @@ void check_nat(const Scope& scope, const ServiceConfig& service) {
     scope.error("source_pool", "forward = \"nat\" needs addresses for the servers to answer to",
                 "write source_pool = [\"10.0.1.2\"]: addresses of this host used for nothing else");
   if (service.vips.empty()) return;
-  const Address& vip = service.vips.front();
+  const Address& vip = service.vips.front().prefix.address;
   const auto check = [&](const std::string& key, const Address& address) {
     if (address.is_ipv4() == vip.is_ipv4()) return;
     scope.error(key,
@@ -204,7 +173,8 @@ void check_nat(const Scope& scope, const ServiceConfig& service) {
                     family_name(vip) + ", which forward = \"nat\" cannot mix",
                 "write one service for each family, or use forward = \"ipip\"");
   };
-  for (std::size_t i = 1; i < service.vips.size(); ++i) check(indexed("vip", i), service.vips[i]);
+  for (std::size_t i = 1; i < service.vips.size(); ++i)
+    check(indexed("vip", i), service.vips[i].prefix.address);
   for (std::size_t i = 0; i < service.source_pool.size(); ++i)
     check(indexed("source_pool", i), service.source_pool[i]);
   for (std::size_t i = 0; i < service.backends.size(); ++i)
@@ -215,7 +185,8 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
   scope.spelling("forward", service.forward);
   scope.spelling("balance", service.balance);
   scope.spelling("protocol", service.protocol);
-  check_listeners(scope, service, claims);
+  claims.listeners.check(scope, service);
+  check_listening(scope, service);
   check_nat(scope, service);
   check_tunnel(scope, service);
   for (std::size_t i = 0; i < service.source_pool.size(); ++i) {
@@ -249,8 +220,8 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
 // What only shows when all services are known: an address in two roles, and the totals.
 void check_whole(const Scope& root, const Config& config, const Claims& claims) {
   for (const auto& [address, path] : claims.sources)
-    if (claims.vips.contains(address))
-      root.error(path, address.text() + " is a VIP of service \"" + claims.vips.at(address) + "\"",
+    if (const std::string* owner = claims.listeners.owner_of(address))
+      root.error(path, address.text() + " is a VIP of service \"" + *owner + "\"",
                  "use an address for the pool that is used for nothing else");
   std::size_t backends = 0;
   for (std::size_t s = 0; s < config.services.size(); ++s) {
@@ -258,9 +229,8 @@ void check_whole(const Scope& root, const Config& config, const Claims& claims) 
     for (std::size_t b = 0; b < config.services[s].backends.size(); ++b) {
       const Address& address = config.services[s].backends[b].address;
       const std::string path = indexed("service", s) + "." + indexed("backend", b) + ".address";
-      if (claims.vips.contains(address))
-        root.error(path,
-                   address.text() + " is a VIP of service \"" + claims.vips.at(address) + "\"",
+      if (const std::string* owner = claims.listeners.owner_of(address))
+        root.error(path, address.text() + " is a VIP of service \"" + *owner + "\"",
                    "write the server's own address: packets to a VIP would come back here");
     }
   }
@@ -270,7 +240,7 @@ void check_whole(const Scope& root, const Config& config, const Claims& claims) 
                  "at most " + std::to_string(limit) + " are supported");
   };
   at_most("services", config.services.size(), services_max);
-  at_most("combinations of vip, port and protocol", claims.listeners.size(), listeners_max / 2);
+  at_most("combinations of vip, port and protocol", claims.listeners.count(), listeners_max / 2);
   at_most("backends", backends, backends_max / 2);
   at_most("source-pool addresses", claims.sources.size(), source_addresses_max / 2);
 }

@@ -113,7 +113,7 @@ class Decoder {
       std::string text;
       get(text);
       const auto parsed = T::parse(text);
-      ok_ = ok_ && parsed;
+      ok_ = ok_ && parsed && parsed->text() == text;  // only what an encoder writes
       value = ok_ ? *parsed : T{};
     } else {
       // An element takes at least one byte, so a length that passed get_length cannot ask for much

@@ -69,19 +69,24 @@ class Tracker {
   [[nodiscard]] Choice pick(const Snapshot& snapshot, const Packet& packet);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
                                 const FlowValue& flow) const;
-  [[nodiscard]] bool make_room_for_session();
+  [[nodiscard]] bool make_room_for_session(const Snapshot& snapshot);
   template <typename Entry>
-  void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
+  [[nodiscard]] bool forget_flow(ConnectionTable<Entry>& table, const typename Entry::Key& key,
+                                 const NatSession& session);
+  [[nodiscard]] bool forget_flow_of(const Snapshot& snapshot, const NatSession& session);
   void release(FlowValue& flow);
 
   ConnectionTable<FlowEntry4> flows4_;
   ConnectionTable<FlowEntry6> flows6_;
+  ConnectionTable<WideFlowEntry> wide_;
   NatSessions nat_;
   WorkerCounters& counters_;
   FlowsSegment& header_;
   FlowTick now_ = 0;
   std::size_t sweep4_ = 0;
   std::size_t sweep6_ = 0;
+  std::size_t sweep_wide_ = 0;
+  bool has_wide_ = false;  // ever had: until then nobody touches that table's memory
 };
 
 }  // namespace sluice::dataplane

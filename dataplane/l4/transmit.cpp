@@ -71,6 +71,11 @@ Verdict verdict_of(Encapsulation encapsulation) {
   return Verdict::none;
 }
 
+// To a range the backend is written to at the port that the client wrote to.
+Be16 vip_port(const Listener& listener, const NatSession& session) {
+  return listener.is_wide ? session.server_port : listener.port.be();
+}
+
 // Once the tunnel's headers are written.
 void send_tunnelled(Packet& packet, Verdict verdict, const Backend& backend) {
   backend.link.write(packet.data, backend.outer.family());
@@ -130,7 +135,7 @@ void send_nat_return(Packet& packet, const Snapshot& snapshot, const NatSession&
   translate(packet.data, packet.parsed,
             {.source = listener.vip,
              .destination = session.client,
-             .source_port = listener.port.be(),
+             .source_port = vip_port(listener, session),
              .destination_port = session.client_port});
   decrement_ttl(packet.data, packet.parsed);
   send_to_client(packet, Verdict::sent_nat_return, session);
@@ -170,7 +175,7 @@ void send_error_to_client(Packet& packet, const ParsedPacket& quoted, const Snap
                    .quoted = {.source = session.client,
                               .destination = listener.vip,
                               .source_port = session.client_port,
-                              .destination_port = listener.port.be()}});
+                              .destination_port = vip_port(listener, session)}});
   decrement_ttl(packet.data, packet.parsed);
   if (!reframe(packet, 0)) return;
   send_to_client(packet, Verdict::sent_icmp_error_return, session);

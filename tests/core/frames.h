@@ -22,7 +22,7 @@ using Bytes = std::vector<std::uint8_t>;
 [[nodiscard]] Address random_address(std::mt19937_64& random, Family family);
 
 /// What stands above IP in a built frame.
-enum class Payload : std::uint8_t { tcp, udp, icmp_echo };
+enum class Payload : std::uint8_t { tcp, udp, sctp, icmp_echo, gre };
 
 /// A frame to build. The addresses decide the family.
 struct FrameSpec {
@@ -33,6 +33,7 @@ struct FrameSpec {
   Payload payload = Payload::tcp;
   std::uint16_t data_bytes = 16;  // after the layer-4 header
   std::uint8_t tcp_flags = 0x18;  // PSH and ACK
+  std::uint8_t sctp_chunk = 0;    // type of the only chunk: DATA; INIT (1) has no tag
   std::uint8_t ttl = 64;
   std::uint8_t traffic_class = 0;
   bool dont_fragment = true;             // IPv4
