@@ -1,5 +1,6 @@
 #include "core/contract/shared_view.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -25,6 +26,13 @@ FiveTuple tuple_of(const Entry& entry, const ListenerRecord& listener) {
     out.protocol = entry.protocol;
   }
   return out;
+}
+
+// Without any, the wide table is memory that nobody has touched: to read it would make it real.
+bool has_wide_listener(const CountersSegment& directory) {
+  return std::ranges::any_of(directory.listeners, [](const ListenerRecord& record) {
+    return record.in_use != 0 && record.listening().is_wide();
+  });
 }
 
 }  // namespace
@@ -204,7 +212,8 @@ bool FlowsView::visit_table(std::uint64_t offset, std::uint64_t buckets, const C
 void FlowsView::for_each(const CountersView& names,
                          const std::function<bool(const FlowRecord&)>& visit) const {
   if (visit_table<FlowEntry4>(header_.flows4_offset, header_.flows4_buckets, names, visit) &&
-      visit_table<FlowEntry6>(header_.flows6_offset, header_.flows6_buckets, names, visit))
+      visit_table<FlowEntry6>(header_.flows6_offset, header_.flows6_buckets, names, visit) &&
+      has_wide_listener(names.directory()))
     visit_table<WideFlowEntry>(header_.wide_offset, header_.wide_buckets, names, visit);
 }
 

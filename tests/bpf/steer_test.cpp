@@ -175,7 +175,8 @@ TEST(SteerPrefixRules, MergeWhatMeetsAndWidenWhatIsTooMuch) {
   EXPECT_EQ(rule.range[0].last, 30);
   std::vector<Listening> many;
   for (std::uint16_t i = 0; i <= STEER_RANGES_MAX; ++i)
-    many.push_back({VipBlock::parse("203.0.113.0/24").value(), Port(1'000 + 2 * i), Protocol::udp});
+    many.push_back({VipBlock::parse("203.0.113.0/24").value(),
+                    Port(static_cast<std::uint16_t>(1'000 + 2 * i)), Protocol::udp});
   rule = rule_of(many);
   ASSERT_EQ(rule.ranges, 1);
   EXPECT_EQ(rule.range[0].first, 0);
