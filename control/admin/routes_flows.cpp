@@ -162,7 +162,7 @@ std::expected<FiveTuple, Error> read_tuple(const Request& request) {
                      "write it as 192.0.2.1:1234 or [2001:db8::1]:1234")
                : bad("\"" + (source ? *destination_text : *source_text) + "\" is no address",
                      "write it as 192.0.2.1 or 2001:db8::1, without port: " +
-                         protocol_text(*protocol) + " has none");
+                         sluice::protocol_text(*protocol) + " has none");
   if (source->address.family() != destination->address.family())
     return bad("source and destination are of different IP versions", "give two of the same");
   return FiveTuple{source->address, destination->address, source->port, destination->port,
