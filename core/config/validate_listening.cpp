@@ -113,6 +113,8 @@ void ListeningClaims::check(const ConfigScope& scope, const ServiceConfig& servi
   for (std::size_t i = 0; i < service.vips.size(); ++i) {
     const Prefix& prefix = service.vips[i].prefix;
     check_vip(scope, indexed("vip", i), service.vips[i]);
+    // Where the file has something unreadable there is no address to compare.
+    if (prefix.address.is_unspecified()) continue;
     vips_.emplace(prefix, service.name);
     (prefix.address.is_ipv4() ? lengths4_ : lengths6_).insert(prefix.length_bits);
     for (const Listening& what : service.listenings_of(service.vips[i]))

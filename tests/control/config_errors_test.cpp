@@ -115,7 +115,7 @@ constexpr BadFile bad_files[] = {
     {"IntervalUnreadableTimeoutNotJudged", "\"1s\", timeout = \"500ms\"",
      "^\"fast\", timeout = \"3s\"", "", "interval \"fast\" is not a duration", "\"1s\""},
     {"ProtocolUnreadableOverlapNotJudged", "vip = \"203.0.113.53\"\nport = 53\nprotocol = \"udp\"",
-     "vip = \"203.0.113.10\"\nport = 443\nprotocol = ^\"sctp\"", "", "protocol cannot be \"sctp\"",
+     "vip = \"203.0.113.10\"\nport = 443\nprotocol = ^\"dccp\"", "", "protocol cannot be \"dccp\"",
      "write one of \"tcp\", \"udp\""},
     // Addresses.
     {"BadAddress", "\"10.0.1.11\"", "^\"10.0.1.300\"", "",
