@@ -37,6 +37,10 @@ bpf::SteeringRules rules_of(const Snapshot& snapshot) {
   for (const Listener& listener : snapshot.listeners) {
     if (!listener.in_use) continue;
     if (snapshot.services[listener.service].forward == Forward::local) continue;
+    if (listener.is_wide) {
+      out.wide.push_back(listener.listening());
+      continue;
+    }
     out.services.push_back({listener.vip, listener.port, listener.protocol});
     out.vips.push_back(listener.vip);
   }

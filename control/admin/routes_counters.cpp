@@ -21,8 +21,8 @@ Json listeners_of(const ApiContext& context) {
     if (!listener.in_use) continue;
     const TrafficCounter counter = context.data_plane.listener(listener);
     out.push_back({{"service", snapshot.services[listener.service].name},
-                   {"vip", listener.vip.text()},
-                   {"port", listener.port.value()},
+                   {"vip", listener.listening().vips.text()},
+                   {"port", field_to_json(listener.listening().ports)},
                    {"protocol", spell(listener.protocol)},
                    {"packets", counter.packets},
                    {"bytes", counter.bytes}});

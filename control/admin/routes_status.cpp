@@ -82,8 +82,8 @@ Json listeners_of(const ApiContext& context, std::uint32_t service, TrafficCount
     sum.packets += counter.packets;
     sum.bytes += counter.bytes;
     sum.refused += counter.refused;
-    out.push_back({{"vip", listener.vip.text()},
-                   {"port", listener.port.value()},
+    out.push_back({{"vip", listener.listening().vips.text()},
+                   {"port", field_to_json(listener.listening().ports)},
                    {"protocol", spell(listener.protocol)},
                    {"packets", counter.packets},
                    {"bytes", counter.bytes},

@@ -45,6 +45,12 @@ struct ListenerRecord {
   Protocol protocol = Protocol::tcp;
   std::uint8_t in_use = 0;
   FixedText<name_bytes_max + 1> service;
+  std::uint16_t last_port = 0;
+  std::uint8_t prefix_bits = 0;  // of the VIPs
+
+  [[nodiscard]] Listening listening() const {
+    return {VipBlock(Prefix{vip, prefix_bits}), {Port(port), Port(last_port)}, protocol};
+  }
 };
 
 struct BackendRecord {
@@ -142,6 +148,7 @@ struct FlowsSegment {
   FlowTick now = 0;        // the worker's clock, stored once a second
   std::uint64_t flows4_offset = 0, flows4_buckets = 0;
   std::uint64_t flows6_offset = 0, flows6_buckets = 0;
+  std::uint64_t wide_offset = 0, wide_buckets = 0;
   std::uint64_t returns4_offset = 0, returns4_buckets = 0;
   std::uint64_t returns6_offset = 0, returns6_buckets = 0;
   std::uint64_t sessions_offset = 0, sessions_count = 0;

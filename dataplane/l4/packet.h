@@ -33,6 +33,7 @@ struct Packet {
   Verdict verdict = Verdict::none;
   Role role = Role::none;
   Guards guards;                   // role flow: the listener's
+  bool is_wide = false;            // role flow: the listener is
   std::uint16_t listener = 0;      // role flow: ListenerId
   std::uint16_t source_index = 0;  // roles nat_return and pool_error: into Snapshot::sources
   std::uint16_t to_worker = 0;     // verdict handed_over

@@ -13,6 +13,7 @@
 #include "dataplane/l4/reply_reset.h"
 #include "dataplane/l4/slots.h"
 #include "dataplane/l4/transmit.h"
+#include "dataplane/l4/wide.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -296,11 +297,10 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
   ParsedPacket quoted;
   if (!read_quoted(packet, quoted)) return;
   Packet flow = sent_back(quoted);
-  const auto* listener = snapshot.vips.find(flow.parsed.destination, flow.parsed.destination_port,
-                                            Protocol{flow.parsed.ip_protocol});
-  if (listener == nullptr) return;
-  flow.role = Role::flow;
-  flow.listener = listener->id;
+  if (!claim_flow(snapshot, flow, flow.parsed.has_ports)) {
+    if (!quoted.has_ports) packet.verdict = Verdict::drop_icmp_bad_quote;
+    return;
+  }
   tracker_.prefetch(flow);
   const Choice choice = tracker_.look_up(snapshot, flow);
   if (choice.backend == nullptr) {
@@ -333,6 +333,10 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
 void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   ParsedPacket quoted;
   if (!read_quoted(packet, quoted)) return;
+  if (!quoted.has_ports) {
+    packet.verdict = Verdict::drop_icmp_bad_quote;
+    return;
+  }
   Packet answer = sent_back(quoted);
   answer.role = Role::nat_return;
   answer.source_index = packet.source_index;

@@ -62,11 +62,10 @@ void Rig::age(const Snapshot& snapshot, double now_seconds) {
 }
 
 std::optional<FlowRecord> Rig::flow(const Snapshot& snapshot, const FiveTuple& tuple) const {
-  const auto* listener =
-      snapshot.vips.find(tuple.destination, tuple.destination_port.be(), tuple.protocol);
+  const auto id = snapshot.listener_of(tuple.destination, tuple.destination_port, tuple.protocol);
   const auto view = FlowsView::open(flows_);
-  if (listener == nullptr || !view) return std::nullopt;
-  return view->find(tuple, listener->id);
+  if (!id || !view) return std::nullopt;
+  return view->find(tuple, snapshot.listener(*id), static_cast<std::uint16_t>(*id));
 }
 
 std::map<std::uint32_t, std::uint64_t> Rig::count_active() const {

@@ -79,6 +79,7 @@ class Replay {
   void advance(std::uint64_t time_ns);
   [[nodiscard]] Fate process(std::span<const std::uint8_t> frame, bool has_waited);
   [[nodiscard]] std::optional<Flow> flow_of(std::span<const std::uint8_t> frame) const;
+  [[nodiscard]] std::optional<FlowRecord> entry_of(const Flow& flow) const;
   [[nodiscard]] FlowLookup lookup_of(const Flow& flow) const;
   void describe_flow(const Flow& flow, Fate& fate) const;
   void describe_return(const dataplane::Packet& packet, Fate& fate) const;

@@ -12,6 +12,10 @@ using Json = nlohmann::ordered_json;
 
 Json or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
+Json port_json(const PortRange& ports) {
+  return ports.is_one() ? Json(ports.first.value()) : Json(ports.text());
+}
+
 Json lookup_json(FlowLookup lookup) {
   switch (lookup) {
     case FlowLookup::none:
@@ -90,11 +94,11 @@ std::string listeners_text(const Replay& replay) {
   ctl::Table table({{"SERVICE"}, {"LISTENER"}, {"PACKETS", true}, {"BYTES", true}});
   for_each_listener(
       replay, [&](const Service& service, const Listener& listener, const TrafficCounter& count) {
-        table.add({{service.name},
-                   {std::string(to_string(listener.protocol)) + " " +
-                    Endpoint{listener.vip, listener.port}.text()},
-                   {ctl::grouped(count.packets)},
-                   {ctl::human_bytes(count.bytes)}});
+        table.add(
+            {{service.name},
+             {std::string(to_string(listener.protocol)) + " " + listener.listening().place_text()},
+             {ctl::grouped(count.packets)},
+             {ctl::human_bytes(count.bytes)}});
       });
   return table.empty() ? "" : "\n" + table.text(false);
 }
@@ -156,8 +160,8 @@ std::string summary_json(const Totals& totals, const Replay& replay) {
   for_each_listener(
       replay, [&](const Service& service, const Listener& listener, const TrafficCounter& count) {
         listeners.push_back({{"service", service.name},
-                             {"vip", listener.vip.text()},
-                             {"port", listener.port.value()},
+                             {"vip", listener.listening().vips.text()},
+                             {"port", port_json(listener.listening().ports)},
                              {"protocol", to_string(listener.protocol)},
                              {"packets", count.packets},
                              {"bytes", count.bytes}});

@@ -78,7 +78,10 @@ void add_looking(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* explain = add(
       app, "explain", "where a packet would go, and why",
       [&](const Session& session) { return run_explain(session, arguments.journey); }, chosen);
-  explain->add_option("PROTO", arguments.journey.protocol, "tcp or udp")->required();
+  explain
+      ->add_option("PROTO", arguments.journey.protocol,
+                   "tcp, udp, sctp, icmp, icmpv6, gre, esp, or a number")
+      ->required();
   explain
       ->add_option("SRC", arguments.journey.source,
                    "the client: 192.0.2.1:1234, [2001:db8::1]:1234")
