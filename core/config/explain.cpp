@@ -8,14 +8,6 @@
 namespace sluice {
 namespace {
 
-std::string state_text(const Backend& backend) {
-  std::string out(spell(backend.health));
-  if (backend.drained) out += ", drained";
-  if (backend.ramp_tenths < ramp_tenths_full)
-    out += ", ramping " + std::to_string(backend.ramp_tenths * 10) + "%";
-  return out;
-}
-
 // Whether the flow table's entry decides; says why not otherwise.
 const Backend* known_backend(const Snapshot& snapshot, const Listener& listener, Target entry,
                              std::vector<std::string>& reasons) {

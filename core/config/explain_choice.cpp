@@ -14,6 +14,8 @@ constexpr std::size_t candidates_shown_max = 8;
 std::string state_text(const Backend& backend) {
   std::string out(spell(backend.health));
   if (backend.drained) out += ", drained";
+  if (backend.ramp_tenths < ramp_tenths_full)
+    out += ", ramping " + std::to_string(backend.ramp_tenths * 10) + "%";
   return out;
 }
 

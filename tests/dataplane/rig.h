@@ -58,6 +58,7 @@ class Rig {
   /// What the flow table holds for this flow, read as another process would.
   [[nodiscard]] std::optional<FlowRecord> flow(const Snapshot& snapshot,
                                                const FiveTuple& tuple) const;
+
   /// What the gauges of active flows have to be, by backend number: counted in the tables.
   [[nodiscard]] std::map<std::uint32_t, std::uint64_t> count_active() const;
 
