@@ -21,7 +21,7 @@
 namespace sluice {
 
 inline constexpr std::uint32_t shared_memory_magic = 0x4d534c53;  // "SLSM"
-inline constexpr std::uint32_t shared_memory_version = 3;
+inline constexpr std::uint32_t shared_memory_version = 4;
 
 /// Fixed-size text, cut off when too long, always terminated.
 template <std::size_t Capacity>
@@ -77,6 +77,7 @@ struct alignas(64) WorkerCounters {
   std::uint64_t flows_evicted = 0;      // half-open ones that gave way
   std::uint64_t flows_repicked = 0;     // moved because their backend was down or gone
   std::uint64_t fragments_evicted = 0;  // first fragments that were forgotten before their time
+  std::uint64_t busy_ns = 0;            // spent on bursts; the rest of the time it polled in vain
   alignas(64) std::array<TrafficCounter, listeners_max> listeners;
   alignas(64) std::array<BackendCounter, backends_max> backends;
 };

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/config/snapshot.h"
+#include "core/flow/lookup.h"
 #include "core/flow/verdict.h"
 #include "core/net/parse.h"
 
@@ -30,10 +31,12 @@ struct Packet {
   PortIndex out_port = no_port;  // for verdicts that send
   Verdict verdict = Verdict::none;
   Role role = Role::none;
-  std::uint16_t listener = 0;      // role flow: ListenerId
-  std::uint16_t source_index = 0;  // roles nat_return and pool_error: into Snapshot::sources
-  std::uint16_t to_worker = 0;     // verdict handed_over
-  std::uint64_t table_hash = 0;    // of the flow's or return's key
+  std::uint16_t listener = 0;            // role flow: ListenerId
+  std::uint16_t source_index = 0;        // roles nat_return and pool_error: into Snapshot::sources
+  std::uint16_t to_worker = 0;           // verdict handed_over
+  std::uint64_t table_hash = 0;          // of the flow's or return's key
+  Target target;                         // for captures: the backend, when there is one
+  FlowLookup lookup = FlowLookup::none;  // for captures: what the flow table said
   ParsedPacket parsed;
 };
 

@@ -22,6 +22,13 @@ bool is_served(const Snapshot& snapshot, const NatSession& session) {
          snapshot.listeners[session.listener].in_use;
 }
 
+// Whose packet it is that goes back to a client: for captures.
+void note_session(Packet& packet, const NatSession& session) {
+  packet.listener = session.listener;
+  packet.target = {session.target};
+  packet.lookup = FlowLookup::hit;
+}
+
 // The packet that an ICMP error is about. False, and the verdict says why, when there is none or
 // when it is not the error's receiver who sent it.
 bool read_quoted(Packet& packet, ParsedPacket& quoted) {
@@ -144,11 +151,13 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   traffic.bytes += length_bytes;
 
   const Choice choice = tracker_.choose(snapshot, packet);
+  packet.lookup = choice.lookup;
   if (choice.backend == nullptr) {
     packet.verdict = choice.verdict;
     return;
   }
   const Backend& backend = *choice.backend;
+  packet.target = backend.target;
   BackendCounter& counter = counters_.backends[static_cast<std::size_t>(backend.target.backend())];
   ++counter.packets;
   counter.bytes += length_bytes;
@@ -164,10 +173,12 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
 void Pipeline::send_return(const Snapshot& snapshot, Packet& packet) {
   packet.verdict = Verdict::drop_nat_unknown_flow;
   const NatSession* session = tracker_.session_of_return(packet);
-  if (session == nullptr)
+  if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(packet));
-  else if (is_served(snapshot, *session))
+  } else if (is_served(snapshot, *session)) {
+    note_session(packet, *session);
     send_nat_return(packet, snapshot, *session);
+  }
 }
 
 // From a router on the way to a client, about what a server sent under the VIP's address. Another
@@ -181,9 +192,10 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
                                             Protocol{flow.parsed.ip_protocol});
   if (listener == nullptr) return;
   flow.role = Role::flow;
-  flow.listener = listener->id;
+  flow.listener = packet.listener = listener->id;
   tracker_.prefetch(flow);
   const Choice choice = tracker_.look_up(snapshot, flow);
+  packet.lookup = choice.lookup;
   if (choice.backend == nullptr) {
     packet.verdict = choice.verdict;
     if (choice.verdict == Verdict::drop_icmp_unknown_flow)
@@ -191,6 +203,7 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
     return;
   }
   const Backend& backend = *choice.backend;
+  packet.target = backend.target;
   if (!backend.path) {
     packet.verdict = Verdict::drop_no_path;
   } else if (packet.parsed.ip_length_bytes > backend.inner_mtu_bytes) {
@@ -212,10 +225,12 @@ void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   answer.source_index = packet.source_index;
   tracker_.prefetch(answer);
   const NatSession* session = tracker_.look_up_return(answer);
-  if (session == nullptr)
+  if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(answer));
-  else if (is_served(snapshot, *session))
+  } else if (is_served(snapshot, *session)) {
+    note_session(packet, *session);
     send_error_to_client(packet, quoted, snapshot, *session);
+  }
 }
 
 // Once at most: the owner has nobody to give it to.

@@ -98,13 +98,16 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
                           const Packet& packet) {
   const auto key = Entry::key_of(key_of(packet));
   Entry* entry = table.find(key, packet.table_hash);
+  FlowLookup lookup = FlowLookup::miss;
   if (entry != nullptr) {
     const Choice choice = known(snapshot, packet, entry->flow);
     if (choice.backend != nullptr) return choice;
+    lookup = choice.lookup;
     release(
         entry->flow);  // closed, too old, or its backend is gone: the entry's place is used again
   }
   Choice choice = pick(snapshot, packet);
+  choice.lookup = lookup;
   if (choice.backend == nullptr) {
     if (entry != nullptr) table.clear(*entry);
     return choice;
@@ -122,7 +125,7 @@ Choice Tracker::look_up_in(const ConnectionTable<Entry>& table, const Snapshot& 
     NatSession* session = flow.is_nat != 0 ? &nat_.at(flow.value) : nullptr;
     const Target target{session != nullptr ? session->target : flow.value};
     const Backend* backend = keeper_of(snapshot, packet.listener, target, session != nullptr);
-    if (backend != nullptr) return {backend, session, Verdict::none};
+    if (backend != nullptr) return {backend, session, Verdict::none, FlowLookup::hit};
   }
   const std::uint32_t service = snapshot.listeners[packet.listener].service;
   if (snapshot.services[service].forward == Forward::nat)
@@ -146,7 +149,7 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
   const Backend* backend = keeper_of(snapshot, packet.listener, target, session != nullptr);
   if (backend == nullptr) {
     ++counters_.flows_repicked;
-    return {};
+    return {.lookup = FlowLookup::moved};
   }
   flow.last_seen = now_;
   flow.state = next_state(flow.state, packet);
@@ -154,7 +157,7 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
     session->last_seen = now_;
     session->state = next_state(session->state, packet);
   }
-  return {backend, session, Verdict::none};
+  return {backend, session, Verdict::none, FlowLookup::hit};
 }
 
 Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet) {
@@ -223,7 +226,7 @@ void Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
     ++counters_.flow_table_full;
     if (choice.session == nullptr) return;  // stateless: the slot names the same backend next time
     nat_.close(*choice.session);
-    choice = {.verdict = Verdict::drop_nat_table_full};
+    choice = {.verdict = Verdict::drop_nat_table_full, .lookup = choice.lookup};
     return;
   }
   entry->set_key(key);

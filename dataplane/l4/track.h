@@ -5,6 +5,7 @@
 
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
+#include "core/flow/lookup.h"
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/nat.h"
 #include "dataplane/l4/packet.h"
@@ -16,6 +17,7 @@ struct Choice {
   const Backend* backend = nullptr;  // null: `verdict` says why
   NatSession* session = nullptr;     // with forward = nat
   Verdict verdict = Verdict::none;
+  FlowLookup lookup = FlowLookup::miss;
 };
 
 /// hash_flow of a packet of role flow: the same for all packets of the flow, on every balancer.

@@ -31,7 +31,13 @@ Outcome Rig::send(const Snapshot& snapshot, const test::Bytes& frame, double now
   packet.length_bytes = static_cast<std::uint16_t>(frame.size());
   packet.headroom_bytes = options_.headroom_bytes;
   packet.in_port = 0;
-  pipeline_.process(snapshot, {&packet, 1}, time_of(now_seconds));
+  const BurstTime time = time_of(now_seconds);
+  if (tap_ != nullptr) tap_->came({&packet, 1}, time.now_ns);
+  pipeline_.process(snapshot, {&packet, 1}, time);
+  if (tap_ != nullptr) {
+    tap_->leave({&packet, 1});
+    tap_->decided({&packet, 1});
+  }
   pipeline_.count_verdicts({&packet, 1});
   return {packet.verdict, packet.out_port, packet.to_worker,
           test::Bytes(packet.data, packet.data + packet.length_bytes)};
