@@ -133,6 +133,7 @@ Response get_status(const Request&, const ApiContext& context) {
                         {"health", state.health_generation()},
                         {"paths", state.paths_generation()}};
   out["data_plane"] = data_plane_status(context);
+  out["capturing"] = context.captures != nullptr && context.captures->is_busy();
   out["counts"] = counts_of(state);
   out["tables"] = tables_of(context);
   return json_response(out);

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/config/snapshot.h"
+#include "core/flow/lookup.h"
 #include "core/flow/verdict.h"
 #include "core/limit/source_table.h"
 #include "core/net/parse.h"
@@ -44,6 +45,8 @@ struct Packet {
   // one is; null when the table had no room.
   std::uint64_t source_tag = 0;
   SourceTable::Row* source = nullptr;
+  Target target;                         // for captures: the backend, when there is one
+  FlowLookup lookup = FlowLookup::none;  // for captures: what the flow table said
   ParsedPacket parsed;
 };
 

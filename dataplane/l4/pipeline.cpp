@@ -33,6 +33,13 @@ bool is_served(const Snapshot& snapshot, const NatSession& session) {
          snapshot.listeners[session.listener].in_use;
 }
 
+// Whose packet it is that goes back to a client: for captures.
+void note_session(Packet& packet, const NatSession& session) {
+  packet.listener = session.listener;
+  packet.target = {session.target};
+  packet.lookup = FlowLookup::hit;
+}
+
 // The packet that an ICMP error is about. False, and the verdict says why, when there is none or
 // when it is not the error's receiver who sent it.
 bool read_quoted(Packet& packet, ParsedPacket& quoted) {
@@ -218,6 +225,7 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   traffic.bytes += length_bytes;
 
   const Choice choice = tracker_.choose(snapshot, packet);
+  packet.lookup = choice.lookup;
   if (choice.verdict != Verdict::none) {
     packet.verdict = choice.verdict;
     if (choice.verdict == Verdict::replied_reset) [[unlikely]]
@@ -229,6 +237,7 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   const Backend& backend = *choice.backend;
   if (choice.is_by_cookie) [[unlikely]]
     adjustments_.splice(packet, snapshot, *choice.session, syn_gate_.read(packet).value());
+  packet.target = backend.target;
   BackendCounter& counter = counters_.backends[static_cast<std::size_t>(backend.target.backend())];
   ++counter.packets;
   counter.bytes += length_bytes;
@@ -272,6 +281,7 @@ void Pipeline::send_return(const Snapshot& snapshot, Packet& packet, std::uint64
     return;
   }
   if (!is_served(snapshot, *session)) return;
+  note_session(packet, *session);
   if ((packet.parsed.tcp_flags & wire::TcpHeader::syn) != 0) [[unlikely]]
     if (const Backend* backend = snapshot.owner(Target{session->target}))
       limit_mss(packet, *backend);
@@ -301,8 +311,10 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
     if (!quoted.has_ports) packet.verdict = Verdict::drop_icmp_bad_quote;
     return;
   }
+  packet.listener = flow.listener;
   tracker_.prefetch(flow);
   const Choice choice = tracker_.look_up(snapshot, flow);
+  packet.lookup = choice.lookup;
   if (choice.backend == nullptr) {
     packet.verdict = choice.verdict;
     if (choice.verdict == Verdict::drop_icmp_unknown_flow)
@@ -310,6 +322,7 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
     return;
   }
   const Backend& backend = *choice.backend;
+  packet.target = backend.target;
   if (!backend.path) {
     packet.verdict = Verdict::drop_no_path;
   } else if (packet.parsed.ip_length_bytes > backend.inner_mtu_bytes) {
@@ -344,9 +357,11 @@ void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   const NatSession* session = tracker_.look_up_return(answer);
   if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(answer));
-  } else if (!is_served(snapshot, *session)) {
     return;
-  } else if (is_nat64_return(packet, *session)) {
+  }
+  if (!is_served(snapshot, *session)) return;
+  note_session(packet, *session);
+  if (is_nat64_return(packet, *session)) {
     send_nat64_error_to_client(
         packet, quoted, snapshot,
         {.session = *session, .link_mtu_bytes = link_mtu_bytes(session->in_port)});

@@ -147,14 +147,16 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
   const auto key = key_of<Entry>(packet);
   Entry* entry = table.find(key, packet.table_hash);
   const Backend* named = named_backend(snapshot, packet, counters_);
+  FlowLookup lookup = FlowLookup::miss;
   if (entry != nullptr) {
     const Choice choice = leaves(snapshot, packet, entry->flow, named)
-                              ? Choice{}
+                              ? Choice{.lookup = FlowLookup::moved}
                               : known(snapshot, packet, entry->flow);
     if (choice.backend != nullptr || choice.verdict != Verdict::none) {
       note_listener(*entry, choice.session, packet);
       return choice;
     }
+    lookup = choice.lookup;
     release(*entry);  // closed, too old, or its backend is gone: the entry's place is used again
   }
   if (packet.guards.sources && !sources_.may_connect(packet)) {
@@ -162,6 +164,7 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
     return {.verdict = Verdict::drop_source_connections};
   }
   Choice choice = pick(snapshot, packet, named, entry != nullptr);
+  choice.lookup = lookup;
   if (choice.verdict != Verdict::none) {
     if (entry != nullptr) table.clear(*entry);
     return choice;
@@ -187,7 +190,7 @@ Choice Tracker::look_up_in(const ConnectionTable<Entry>& table, const Snapshot& 
     NatSession* session = flow.is_nat != 0 ? &nat_.at(flow.value) : nullptr;
     const Target target{session != nullptr ? session->target : flow.value};
     const Backend* backend = keeper_of(snapshot, packet.listener, target, session != nullptr);
-    if (backend != nullptr) return {backend, session, Verdict::none};
+    if (backend != nullptr) return {backend, session, Verdict::none, false, FlowLookup::hit};
   }
   const Service& service = service_of(snapshot, packet);
   if (service.forward == Forward::nat || service.choosing.depends_on_state())
@@ -215,7 +218,7 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
     if (ends_flow(service_of(snapshot, packet), packet, session != nullptr))
       return {.verdict = Verdict::replied_reset};
     ++counters_.flows_repicked;
-    return {};
+    return {.lookup = FlowLookup::moved};
   }
   flow.last_seen = now_;
   if (session != nullptr) {
@@ -227,7 +230,7 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
     flow.state = next_state(before, packet, false);
     note_close(before, flow.state, target);
   }
-  return {backend, session, Verdict::none};
+  return {backend, session, Verdict::none, false, FlowLookup::hit};
 }
 
 // Whether the packet's connection ID takes the flow away from the backend that it is on. The
@@ -362,7 +365,7 @@ bool Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
     ++counters_.flow_table_full;
     if (choice.session == nullptr) return false;
     nat_.close(*choice.session);
-    choice = {.verdict = Verdict::drop_nat_table_full};
+    choice = {.verdict = Verdict::drop_nat_table_full, .lookup = choice.lookup};
     return false;
   }
   entry->set_key(key);

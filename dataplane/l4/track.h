@@ -6,6 +6,7 @@
 
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
+#include "core/flow/lookup.h"
 #include "dataplane/l4/active_flows.h"
 #include "dataplane/l4/chooser.h"
 #include "dataplane/l4/flow_memory.h"
@@ -22,6 +23,7 @@ struct Choice {
   NatSession* session = nullptr;     // with forward = nat
   Verdict verdict = Verdict::none;   // none: it goes there
   bool is_by_cookie = false;         // the session has just been opened by a SYN cookie
+  FlowLookup lookup = FlowLookup::miss;
 };
 
 /// Remembers which backend each flow is on. One per worker; only that worker's thread calls it.

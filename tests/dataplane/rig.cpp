@@ -48,7 +48,13 @@ Outcome Rig::process(const Snapshot& snapshot, const test::Bytes& frame, bool ha
   packet.headroom_bytes = options_.headroom_bytes;
   packet.in_port = 0;
   packet.has_waited = has_waited;
-  pipeline_.process(snapshot, {&packet, 1}, time_of(now_seconds));
+  const BurstTime time = time_of(now_seconds);
+  if (tap_ != nullptr) tap_->came({&packet, 1}, time.now_ns);
+  pipeline_.process(snapshot, {&packet, 1}, time);
+  if (tap_ != nullptr) {
+    tap_->leave({&packet, 1});
+    tap_->decided({&packet, 1});
+  }
   pipeline_.count_verdicts({&packet, 1});
   if (exit_of(packet.verdict) == Exit::hold) held_[packet.hold_slot] = frame;
   return {packet.verdict, packet.out_port, packet.to_worker,

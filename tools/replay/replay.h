@@ -13,14 +13,11 @@
 
 #include "core/config/snapshot.h"
 #include "core/contract/shared_view.h"
+#include "core/flow/lookup.h"
 #include "core/result.h"
 #include "dataplane/l4/pipeline.h"
 
 namespace sluice::replay {
-
-/// Whether the flow table decided: nothing to look up, the flow was known, it was not, or it was
-/// but its backend takes it no more.
-enum class FlowLookup : std::uint8_t { none, hit, miss, moved };
 
 /// What became of one frame. The views are good until the next one is sent.
 struct Fate {
