@@ -11,14 +11,6 @@ namespace {
 
 constexpr std::size_t candidates_shown_max = 8;
 
-std::string state_text(const Backend& backend) {
-  std::string out(spell(backend.health));
-  if (backend.drained) out += ", drained";
-  if (backend.ramp_tenths < ramp_tenths_full)
-    out += ", ramping " + std::to_string(backend.ramp_tenths * 10) + "%";
-  return out;
-}
-
 // Nothing when the number is not known.
 std::optional<std::uint64_t> active_on(const ChoiceQuestion& question, const Backend& backend) {
   const auto index = static_cast<std::size_t>(backend.target.backend());
@@ -31,8 +23,20 @@ bool is_full(const ChoiceQuestion& question, const Backend& backend) {
          active_on(question, backend).value_or(0) >= backend.max_connections;
 }
 
+std::string ramp_text(const Backend& backend) {
+  if (backend.ramp_tenths >= ramp_tenths_full) return {};
+  return ", ramping " + std::to_string(backend.ramp_tenths * 10) + "%";
+}
+
+std::string state_text(const Backend& backend) {
+  std::string out(spell(backend.health));
+  if (backend.drained) out += ", drained";
+  return out + ramp_text(backend);
+}
+
 std::string candidate_text(const ChoiceQuestion& question, const Backend& backend) {
-  std::string out = backend.name + " (weight " + std::to_string(backend.weight);
+  std::string out =
+      backend.name + " (weight " + std::to_string(backend.weight) + ramp_text(backend);
   if (const auto active = active_on(question, backend))
     out += ", " + std::to_string(*active) + " flows";
   if (is_full(question, backend)) out += ", full";
@@ -41,17 +45,18 @@ std::string candidate_text(const ChoiceQuestion& question, const Backend& backen
 
 // The backends a policy with memory may choose, the least loaded first where that is what counts.
 std::string candidates_text(const ChoiceQuestion& question) {
-  std::vector<const Backend*> list;
-  for (const SlotShare& share : question.service.shares)
-    list.push_back(&question.snapshot.backend(share.backend));
+  std::vector<SlotShare> list = question.service.shares;
+  const auto backend_of = [&](const SlotShare& share) -> const Backend& {
+    return question.snapshot.backend(share.backend);
+  };
   if (question.service.choosing.balance == Balance::weighted_least_connection)
-    std::ranges::stable_sort(list, [&](const Backend* a, const Backend* b) {
-      return (active_on(question, *a).value_or(0) + 1) * b->weight <
-             (active_on(question, *b).value_or(0) + 1) * a->weight;
+    std::ranges::stable_sort(list, [&](const SlotShare& a, const SlotShare& b) {
+      return (active_on(question, backend_of(a)).value_or(0) + 1) * b.weight <
+             (active_on(question, backend_of(b)).value_or(0) + 1) * a.weight;
     });
   std::string out;
   for (std::size_t i = 0; i < std::min(list.size(), candidates_shown_max); ++i)
-    out += (i == 0 ? "" : ", ") + candidate_text(question, *list[i]);
+    out += (i == 0 ? "" : ", ") + candidate_text(question, backend_of(list[i]));
   if (list.size() > candidates_shown_max)
     out += " and " + std::to_string(list.size() - candidates_shown_max) + " more";
   return out;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <gtest/gtest.h>
+#include <vector>
 
 #include "core/config/choose_shares.h"
 #include "core/config/diff.h"
@@ -101,6 +102,20 @@ TEST(SlowStart, IsTold) {
     return reason.find("b1 (up, ramping 30%)") != std::string::npos;
   };
   EXPECT_TRUE(std::ranges::any_of(told.reasons, tells));
+}
+
+TEST(SlowStart, CountsForTheOrderOfTheLeastLoaded) {
+  Config config = checked_config(2);
+  config.services[0].balance = Balance::weighted_least_connection;
+  Health health = all_up(config);
+  health.entries[0].ramp_tenths = 1;
+  const FiveTuple tuple{test::ip("198.51.100.7"), test::vip_of(Family::ipv4), Port(40'000),
+                        Port(80), Protocol::tcp};
+  const std::vector<std::uint64_t> active_flows{1, 4};
+  const Explanation told = explain(compiled(config, health), tuple, std::nullopt, active_flows);
+  EXPECT_NE(told.reasons.back().find("b2 (weight 1, 4 flows), b1 (weight 1, ramping 10%, 1 flows)"),
+            std::string::npos)
+      << told.reasons.back();
 }
 
 TEST(OnDeath, IsToldOfAKnownFlow) {
