@@ -36,6 +36,15 @@ concept Secret = Written<T> && requires(const T& value) {
   { value.secret_text() } -> std::same_as<std::string>;
 };
 
+/// The text that such a value travels as.
+template <Written T>
+[[nodiscard]] std::string travelling_text(const T& value) {
+  if constexpr (Secret<T>)
+    return value.secret_text();
+  else
+    return value.text();
+}
+
 class Encoder {
  public:
   [[nodiscard]] std::vector<std::uint8_t> take() && { return std::move(bytes_); }
@@ -59,10 +68,8 @@ class Encoder {
     } else if constexpr (std::is_same_v<T, std::string>) {
       put(static_cast<std::uint32_t>(value.size()));
       append(value.data(), value.size());
-    } else if constexpr (Secret<T>) {
-      put(value.secret_text());
     } else if constexpr (Written<T>) {
-      put(value.text());
+      put(travelling_text(value));
     } else {
       put(static_cast<std::uint32_t>(value.size()));
       for (const auto& element : value) put(element);
@@ -121,7 +128,8 @@ class Decoder {
       std::string text;
       get(text);
       const auto parsed = T::parse(text);
-      ok_ = ok_ && parsed && parsed->text() == text;  // one value, one encoding
+      // One value, one encoding.
+      ok_ = ok_ && parsed && travelling_text(*parsed) == text;
       value = ok_ ? *parsed : T{};
     } else {
       // An element takes at least one byte, so a length that passed get_length cannot ask for much

@@ -22,9 +22,17 @@ SynCookieFlow flow_of(const ParsedPacket& packet, TcpSequence client_isn) {
           .client_isn = client_isn};
 }
 
+// A segment size that the service's mss_clamp lets pass.
+std::uint16_t clamped(std::uint16_t mss_bytes, const Backend& backend, Family family) {
+  const std::uint16_t mss_bytes_max =
+      family == Family::ipv4 ? backend.mss_ipv4_bytes_max : backend.mss_ipv6_bytes_max;
+  return mss_bytes_max == 0 ? mss_bytes : std::min(mss_bytes, mss_bytes_max);
+}
+
 std::uint16_t mss_towards(const Backend& backend, Family family) {
   const std::uint16_t headers_bytes = family == Family::ipv4 ? 40 : 60;
-  return static_cast<std::uint16_t>(std::max<int>(backend.inner_mtu_bytes - headers_bytes, 0));
+  const int fitting_bytes = std::max<int>(backend.inner_mtu_bytes - headers_bytes, 0);
+  return clamped(static_cast<std::uint16_t>(fitting_bytes), backend, family);
 }
 
 }  // namespace
@@ -60,7 +68,9 @@ std::optional<TcpOptions> SynGate::read(const Packet& packet) const {
 void SynGate::reply(Packet& packet, const Backend& backend) const {
   const ParsedPacket& parsed = packet.parsed;
   const TcpEdit syn(packet.data, parsed);
-  const TcpOptions asked = syn.options();
+  TcpOptions asked = syn.options();
+  // The server hears of it by the SYN that is made from the cookie.
+  if (asked.mss_bytes) asked.mss_bytes = clamped(*asked.mss_bytes, backend, parsed.family);
   TcpSegment answer{
       .source = parsed.destination,
       .destination = parsed.source,

@@ -147,6 +147,15 @@ TEST(SynCookies, AValidAckBecomesTheSynThatTheClientSent) {
   }
 }
 
+TEST(SynCookies, SegmentSizesAreClampedBothWays) {
+  Config config = config_with(SynCookies::always, Family::ipv4);
+  config.services[0].mss_clamp = MssClamp::parse("1240").value();
+  Connection connection(config);
+  EXPECT_EQ(read_tcp_options(connection.answer().options).mss_bytes, 1'240);
+  EXPECT_EQ(read_tcp_options(connection.connect().options).mss_bytes, 1'200)
+      << "the next smaller one that a cookie can hold";
+}
+
 TEST(SynCookies, AnInvalidAckOpensNothing) {
   Connection connection(config_with(SynCookies::always, Family::ipv4));
   const auto send = [&](std::uint8_t flags, std::uint32_t sequence, std::uint32_t acknowledgement) {

@@ -110,7 +110,8 @@ Snapshot snapshot_of(const std::map<std::string, std::string>& service,
                                        .backends = 1});
   if (*protocol == Protocol::any) config.services[0].ports.clear();
   set_options(config.services[0], service);
-  if (before != nullptr) config.services[0].backends[0].name = "heir";
+  for (BackendConfig& backend : config.services[0].backends)  // one, or none with `local`
+    if (before != nullptr) backend.name = "heir";
   return test::compiled(config, {}, before,
                         static_cast<std::uint16_t>(std::stoi(service.at("mtu"))));
 }

@@ -23,7 +23,8 @@ TEST(Verdict, NamesSayWhatBecameOfThePacket) {
   for (std::size_t i = 1; i < verdict_count; ++i) {
     const std::string_view name = to_string(static_cast<Verdict>(i));
     EXPECT_TRUE(name.starts_with("sent_") || name.starts_with("replied_") ||
-                name.starts_with("drop_") || name == "passed_to_kernel" || name == "handed_over")
+                name.starts_with("drop_") || name == "passed_to_kernel" || name == "handed_over" ||
+                name == "held_fragment")
         << name;
   }
 }
