@@ -22,6 +22,33 @@ struct steer_address_key {
   __u8 address[16];
 };
 
+enum {
+  STEER_RANGES_MAX = 16,
+  STEER_PREFIXES_MAX = 16384,
+};
+
+/* A longest-prefix-match key: an IPv4 prefix counts from bit 96. */
+struct steer_prefix_key {
+  __u32 prefix_bits;
+  __u8 address[16];
+};
+
+struct steer_range {
+  __u16 first; /* host order */
+  __u16 last;
+  __u8 protocol;
+  __u8 zero;
+};
+
+/* What services listen on at the addresses of a prefix, those of the shorter prefixes that hold it
+ * included: only the longest is found. */
+struct steer_prefix {
+  __u8 any_protocol;
+  __u8 ranges;
+  __u8 zero[2];
+  struct steer_range range[STEER_RANGES_MAX];
+};
+
 /* Indexes of the per-CPU counters. */
 enum steer_counter {
   STEER_STEERED,

@@ -31,6 +31,8 @@ enum {
   ICMPV6_UNREACHABLE = 1,
   ICMPV6_PARAMETER = 4,
   ICMPV6_ECHO_REQUEST = 128,
+  ICMPV6_ROUTER_SOLICITATION = 133,
+  ICMPV6_REDIRECT = 137,
 };
 
 struct {
@@ -55,6 +57,14 @@ struct {
   __type(key, struct steer_address_key);
   __type(value, __u8); /* enum steer_address_flag, ored */
 } steer_addresses SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(max_entries, STEER_PREFIXES_MAX);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct steer_prefix_key);
+  __type(value, struct steer_prefix);
+} steer_prefixes SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -100,6 +110,7 @@ static __always_inline int read_layer4(struct packet* packet, void* at, void* en
   switch (packet->service.protocol) {
     case IPPROTO_TCP:
     case IPPROTO_UDP:
+    case IPPROTO_SCTP:
       if ((void*)(ports + 2) > end) return -1;
       packet->service.port = ports[1];
       break;
@@ -183,7 +194,8 @@ static __always_inline int read_packet(struct packet* packet, struct xdp_md* con
 }
 
 static __always_inline int is_ports(const struct packet* packet) {
-  return packet->service.protocol == IPPROTO_TCP || packet->service.protocol == IPPROTO_UDP;
+  return packet->service.protocol == IPPROTO_TCP || packet->service.protocol == IPPROTO_UDP ||
+         packet->service.protocol == IPPROTO_SCTP;
 }
 
 static __always_inline int is_icmp_error(const struct packet* packet) {
@@ -199,12 +211,49 @@ static __always_inline int is_echo_request(const struct packet* packet) {
   return packet->service.protocol == IPPROTO_ICMPV6 && packet->icmp_type == ICMPV6_ECHO_REQUEST;
 }
 
+/* How the kernel finds its neighbours is never a service's. */
+static __always_inline int is_neighbour_discovery(const struct packet* packet) {
+  return packet->service.protocol == IPPROTO_ICMPV6 && packet->has_layer4 &&
+         packet->icmp_type >= ICMPV6_ROUTER_SOLICITATION && packet->icmp_type <= ICMPV6_REDIRECT;
+}
+
+static __always_inline int is_in_range(const struct packet* packet,
+                                       const struct steer_prefix* prefix) {
+  __u16 port = bpf_ntohs(packet->service.port);
+
+  for (int i = 0; i < STEER_RANGES_MAX; i++) {
+    const struct steer_range* range = &prefix->range[i];
+
+    if (i >= prefix->ranges) break;
+    if (range->protocol == packet->service.protocol && range->first <= port && port <= range->last)
+      return 1;
+  }
+  return 0;
+}
+
+/* Of a service on a prefix, a range of ports or any protocol; fragments, echo requests and ICMP
+ * errors of its addresses too. */
+static __always_inline int is_wide(const struct packet* packet) {
+  struct steer_prefix_key key = {.prefix_bits = 128};
+  const struct steer_prefix* prefix;
+
+  __builtin_memcpy(key.address, packet->service.address, 16);
+  prefix = bpf_map_lookup_elem(&steer_prefixes, &key);
+  if (!prefix) return 0;
+  if (packet->is_fragment) return 1;
+  if (prefix->any_protocol) return !is_neighbour_discovery(packet);
+  if (!packet->has_layer4) return 0;
+  if (is_ports(packet)) return is_in_range(packet, prefix);
+  return is_icmp_error(packet) || is_echo_request(packet);
+}
+
 static __always_inline int is_ours(struct packet* packet) {
   __u8* flags;
 
   if (packet->has_layer4 && is_ports(packet) &&
       bpf_map_lookup_elem(&steer_services, &packet->service))
     return 1;
+  if (is_wide(packet)) return 1;
   flags = bpf_map_lookup_elem(&steer_addresses, packet->service.address);
   if (!flags) return 0;
   if (packet->is_fragment) return 1;

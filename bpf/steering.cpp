@@ -14,6 +14,7 @@
 
 #include "bpf/kernel.h"
 #include "bpf/maps.h"
+#include "bpf/prefix_rules.h"
 #include "bpf/steer.skel.h"
 
 namespace sluice::bpf {
@@ -48,8 +49,8 @@ ServiceBytes bytes_of(const SteeringRules::Service& service) {
 }
 
 // Makes a hash map hold exactly `wanted`: what is new goes in before what is stale goes out.
-template <typename Key>
-int replace(int map, const std::map<Key, std::uint8_t>& wanted) {
+template <typename Key, typename Value>
+int replace(int map, const std::map<Key, Value>& wanted) {
   for (const auto& [key, value] : wanted)
     if (const int error = bpf_map_update_elem(map, key.data(), &value, BPF_ANY); error != 0)
       return error;
@@ -124,13 +125,17 @@ std::expected<void, Error> Steering::set_rules(const SteeringRules& rules) {
   for (const SteeringRules::Service& service : rules.services) services[bytes_of(service)] = 1;
   for (const Address& vip : rules.vips) addresses[vip.bytes()] |= STEER_VIP;
   for (const Address& source : rules.source_pools) addresses[source.bytes()] |= STEER_SOURCE_POOL;
-  if (services.size() > STEER_RULES_MAX / 2 || addresses.size() > STEER_RULES_MAX / 2)
+  const std::map<PrefixBytes, PrefixRuleBytes> prefixes = prefix_rules_of(rules.wide);
+  if (services.size() > STEER_RULES_MAX / 2 || addresses.size() > STEER_RULES_MAX / 2 ||
+      prefixes.size() > STEER_PREFIXES_MAX / 2)
     return std::unexpected(Error{"too many services for the steering program",
                                  "interface " + program_->interface_name,
-                                 "at most " + std::to_string(STEER_RULES_MAX / 2)});
+                                 "at most " + std::to_string(STEER_RULES_MAX / 2) + ", " +
+                                     std::to_string(STEER_PREFIXES_MAX / 2) + " prefixes"});
   // Addresses first: a service without its address would lose fragments and pings for a moment.
   int error = replace(bpf_map__fd(program_->skeleton->maps.steer_addresses), addresses);
   if (error == 0) error = replace(bpf_map__fd(program_->skeleton->maps.steer_services), services);
+  if (error == 0) error = replace(bpf_map__fd(program_->skeleton->maps.steer_prefixes), prefixes);
   if (error != 0)
     return failure("cannot write the steering rules", error,
                    "interface " + program_->interface_name, "is kernel memory short?");

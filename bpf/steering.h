@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/listening.h"
 #include "core/net/address.h"
 #include "core/result.h"
 
@@ -21,8 +22,9 @@ struct SteeringRules {
     friend auto operator<=>(const Service&, const Service&) = default;
   };
   std::vector<Service> services;
+  std::vector<Listening> wide;        // those that are not one address, port and protocol
   std::vector<Address> vips;          // their fragments and ICMP are steered too
-  std::vector<Address> source_pools;  // NAT's own addresses: all TCP and UDP, and ICMP errors
+  std::vector<Address> source_pools;  // NAT's own addresses: all TCP, UDP and SCTP, and ICMP errors
   friend bool operator==(const SteeringRules&, const SteeringRules&) = default;
 };
 

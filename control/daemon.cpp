@@ -61,14 +61,15 @@ Daemon::Daemon(State& state, Options options, std::unique_ptr<Ring> ring, PathFi
       ring_(std::move(ring)),
       tasks_(*ring_),
       checker_(*ring_, state_),
-      publisher_(*ring_, state_, options_.run_dir + "/dataplane.sock"),
+      publisher_(*ring_, state_, options_.run_dir + "/dataplane.sock", &captures_),
       path_watcher_(*ring_, state_, std::move(finder)),
       table_watcher_(*ring_, options_.run_dir),
       slow_start_(*ring_, state_),
       admin_(*ring_, state_, checker_,
              {.socket_path = options_.run_dir + "/control.sock",
               .group = options_.group,
-              .run_dir = options_.run_dir}) {}
+              .run_dir = options_.run_dir,
+              .captures = &captures_}) {}
 
 Daemon::~Daemon() = default;
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "control/admin/server.h"
+#include "control/capture/desk.h"
 #include "control/health/checker.h"
 #include "control/path_watcher.h"
 #include "control/publish/publisher.h"
@@ -50,6 +51,7 @@ class Daemon {
   std::unique_ptr<Ring> ring_;
   TaskGroup tasks_;
   Checker checker_;
+  CaptureDesk captures_;
   Publisher publisher_;
   PathWatcher path_watcher_;
   TableWatcher table_watcher_;

@@ -11,6 +11,8 @@ ListenerRecord record_of(const Listener& listener, const Snapshot& snapshot) {
   if (!listener.in_use) return out;
   out.vip = listener.vip;
   out.port = listener.port.value();
+  out.last_port = listener.last_port.value();
+  out.prefix_bits = listener.prefix_bits;
   out.protocol = listener.protocol;
   out.in_use = 1;
   out.service.assign(snapshot.services[listener.service].name);

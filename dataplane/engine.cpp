@@ -1,6 +1,7 @@
 #include "dataplane/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <new>
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "dataplane/directory.h"
+#include "dataplane/dpdk/clock.h"
 #include "dataplane/l4/flow_memory.h"
 
 namespace sluice::dataplane {
@@ -37,6 +39,10 @@ bpf::SteeringRules rules_of(const Snapshot& snapshot) {
   for (const Listener& listener : snapshot.listeners) {
     if (!listener.in_use) continue;
     if (snapshot.services[listener.service].forward == Forward::local) continue;
+    if (listener.is_wide) {
+      out.wide.push_back(listener.listening());
+      continue;
+    }
     out.services.push_back({listener.vip, listener.port, listener.protocol});
     out.vips.push_back(listener.vip);
   }
@@ -220,6 +226,28 @@ std::expected<void, Error> Engine::steer(const Snapshot& snapshot) {
   for (auto& [name, steering] : steerings_)
     if (auto done = steering.set_rules(rules); !done) return done;
   return {};
+}
+
+std::expected<void, Error> Engine::start_capture(CaptureRequest request) {
+  stop_capture();
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(since_1970).count();
+  auto capture = CaptureSession::make(std::move(request),
+                                      {.workers = static_cast<std::uint16_t>(workers_.size()),
+                                       .epoch_ns = static_cast<std::uint64_t>(now_ns) - clock_ns()},
+                                      CaptureSession::Clock::now());
+  if (!capture) return std::unexpected(std::move(capture.error()));
+  capture_ = std::move(*capture);
+  const auto taps = capture_->taps();
+  for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i].set_tap(taps[i]);
+  return {};
+}
+
+void Engine::stop_capture() {
+  if (capture_ == nullptr) return;
+  for (Worker& worker : workers_) worker.set_tap(nullptr);
+  cell_->wait_for_workers();
+  capture_.reset();
 }
 
 std::vector<std::string> Engine::notes() const { return notes_; }

@@ -14,6 +14,7 @@
 #include "core/config/config.h"
 #include "core/config/snapshot.h"
 #include "core/result.h"
+#include "dataplane/capture/session.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/shared_file.h"
 #include "dataplane/snapshot_cell.h"
@@ -39,6 +40,12 @@ class Engine {
   [[nodiscard]] std::expected<void, Error> publish(Snapshot snapshot,
                                                    std::uint64_t config_generation);
   [[nodiscard]] const Snapshot* published() const { return cell_->published(); }
+
+  /// Begins a capture, in place of the one before. An error: the request asks for what cannot be.
+  [[nodiscard]] std::expected<void, Error> start_capture(CaptureRequest request);
+  /// Null when there is none.
+  [[nodiscard]] CaptureSession* capture() const { return capture_.get(); }
+  void stop_capture();
 
   /// What ports lack and what that costs.
   [[nodiscard]] std::vector<std::string> notes() const;
@@ -68,6 +75,7 @@ class Engine {
   std::unique_ptr<SharedFile> counters_file_;
   std::vector<SharedFile> flow_files_;
   std::unique_ptr<SnapshotCell> cell_;
+  std::unique_ptr<CaptureSession> capture_;
   std::deque<Pipeline> pipelines_;
   std::deque<Worker> workers_;
   std::atomic<bool> stop_{false};  // engine: writes, workers: read

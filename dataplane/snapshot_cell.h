@@ -22,7 +22,8 @@ class SnapshotCell {
     /// The current snapshot, good until the next call. Call it at least every few milliseconds.
     /// Null before the first.
     [[nodiscard]] const Snapshot* borrow(const SnapshotCell& cell) {
-      // Pairs with the fetch_add in publish: who has seen the new epoch sees the new pointer.
+      // Pairs with the fetch_add in wait_for_workers: who has seen the new epoch sees the new
+      // pointer.
       seen_.store(cell.epoch_.load(std::memory_order_acquire), std::memory_order_release);
       return cell.current_.load(std::memory_order_acquire);
     }
@@ -41,11 +42,16 @@ class SnapshotCell {
   /// that. Feed only.
   void publish(std::unique_ptr<const Snapshot> snapshot) {
     current_.store(snapshot.get(), std::memory_order_release);
+    wait_for_workers();
+    owned_ = std::move(snapshot);
+  }
+  /// Returns when every worker has begun a burst after this call: what was taken from it before is
+  /// in use no more. Feed only.
+  void wait_for_workers() {
     const std::uint64_t epoch = epoch_.fetch_add(1, std::memory_order_acq_rel) + 1;
     for (const Reader& reader : readers_)
       while (reader.seen_.load(std::memory_order_acquire) < epoch)
         std::this_thread::sleep_for(std::chrono::microseconds(50));
-    owned_ = std::move(snapshot);
   }
   /// What was published last; null before the first. Feed only.
   [[nodiscard]] const Snapshot* published() const { return owned_.get(); }

@@ -54,13 +54,22 @@ void Worker::poll_ports(const Snapshot* snapshot) {
 
 void Worker::process(const Snapshot& snapshot, std::uint16_t count) {
   const std::span<Packet> burst = std::span(packets_).first(count);
-  parts_.pipeline.process(snapshot, burst, {clock_ns()});
+  const std::uint64_t begin_ns = clock_ns();
+  CaptureTap* const tap = tap_.load(std::memory_order_acquire);  // pairs with set_tap
+  if (tap != nullptr) [[unlikely]]
+    tap->came(burst, begin_ns);
+  parts_.pipeline.process(snapshot, burst, {begin_ns});
+  if (tap != nullptr) [[unlikely]]
+    tap->leave(burst);
   for (std::uint16_t i = 0; i < count; ++i) dispatch(i);
   for (std::size_t i = 0; i < outboxes_.size(); ++i) {
     if (outboxes_[i].count > 0) flush(outboxes_[i], parts_.ports[i].port);
     if (kernel_outboxes_[i].count > 0) flush(kernel_outboxes_[i], *parts_.ports[i].kernel_tap);
   }
+  if (tap != nullptr) [[unlikely]]
+    tap->decided(burst);
   parts_.pipeline.count_verdicts(burst);
+  parts_.counters.busy_ns += clock_ns() - begin_ns;
 }
 
 // Fragments that came before their first one, once it has come or they have waited long enough.

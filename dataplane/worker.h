@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/capture/tap.h"
 #include "dataplane/dpdk/buffer_pool.h"
 #include "dataplane/dpdk/hand_over.h"
 #include "dataplane/dpdk/port.h"
@@ -38,6 +39,10 @@ class Worker {
   /// Polls until `stop`: borrow snapshot, rx, look, send, tx. Runs on the calling thread.
   void run(const std::atomic<bool>& stop);
 
+  /// Copies of packets go there from the next burst on; null: nowhere. The tap before it is in use
+  /// until the worker has borrowed a snapshot anew. Feed only.
+  void set_tap(CaptureTap* tap) { tap_.store(tap, std::memory_order_release); }
+
  private:
   struct Outbox {
     std::array<Buffer*, burst_packets_max> buffers;
@@ -53,6 +58,7 @@ class Worker {
   void copy_from_taps();
 
   Parts parts_;
+  std::atomic<CaptureTap*> tap_{nullptr};  // feed: writes, worker: reads
   std::array<Buffer*, burst_packets_max> buffers_{};
   std::array<Packet, burst_packets_max> packets_{};
   struct Held {

@@ -29,6 +29,7 @@ constexpr std::array routes = {
     Route{"POST", "/v1/check", "file", post_check},
     Route{"POST", "/v1/plan", "file", post_plan},
     Route{"POST", "/v1/apply", "file", post_apply},
+    Route{"POST", "/v1/capture", "", post_capture},
 };
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

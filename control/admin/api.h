@@ -4,6 +4,7 @@
 
 #include "control/admin/dataplane_view.h"
 #include "control/admin/http.h"
+#include "control/capture/desk.h"
 #include "control/state/state.h"
 
 namespace sluice::control {
@@ -16,6 +17,7 @@ struct ApiContext {
   DataplaneView& data_plane;
   const Checker* checker = nullptr;  // null: without the last probes
   std::chrono::seconds uptime{0};
+  CaptureDesk* captures = nullptr;  // null: there are none
 };
 
 /// Answers one request of the control socket (docs/sluicectl.md lists the routes). Every answer is

@@ -36,9 +36,7 @@ Directory copy_directory(const CountersSegment& segment) {
   Directory out;
   for (std::size_t i = 0; i < listeners_max; ++i) {
     const ListenerRecord& record = segment.listeners[i];
-    if (record.in_use != 0)
-      out.listeners[{record.vip, Port(record.port), record.protocol}] =
-          static_cast<std::uint16_t>(i);
+    if (record.in_use != 0) out.listeners[record.listening()] = static_cast<std::uint16_t>(i);
   }
   for (std::size_t i = 0; i < backends_max; ++i) {
     const BackendRecord& record = segment.backends[i];
@@ -165,7 +163,7 @@ void DataplaneView::read_directory() {
 }
 
 TrafficCounter DataplaneView::listener(const Listener& listener) const {
-  const auto it = directory_.listeners.find({listener.vip, listener.port, listener.protocol});
+  const auto it = directory_.listeners.find(listener.listening());
   if (!counters_ || it == directory_.listeners.end()) return {};
   return counters_->listener(it->second);
 }

@@ -5,7 +5,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "control/state/state.h"
@@ -43,13 +42,12 @@ class FileMapping {
 
 /// The data plane's numbers by the operator's names, all of one moment.
 struct Directory {
-  using ListenerName = std::tuple<Address, Port, Protocol>;
   struct BackendNumber {
     std::uint32_t id = 0;
     Target target;
     Address address;
   };
-  std::map<ListenerName, std::uint16_t> listeners;
+  std::map<Listening, std::uint16_t> listeners;
   std::map<BackendName, BackendNumber> backends;
   std::map<std::uint32_t, BackendName> names;  // by target bits
 

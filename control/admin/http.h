@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "control/capture/answer.h"
+
 // The part of HTTP/1.1 (RFC 9112) that the control socket speaks: requests with a Content-Length or
 // no body, keep-alive, Expect: 100-continue. Strict: what is not plainly right is refused.
 
@@ -38,7 +40,8 @@ struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body = {};
-  std::vector<HeaderField> headers = {};  // besides Content-Type, Content-Length and Connection
+  std::vector<HeaderField> headers = {};      // besides Content-Type, Content-Length and Connection
+  std::optional<CaptureAnswer> capture = {};  // sent while it runs, instead of the body
 };
 
 /// Why a request cannot be taken. The rest of the connection means nothing: answer and close.

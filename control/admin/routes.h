@@ -28,6 +28,8 @@ namespace sluice::control {
 [[nodiscard]] Response post_check(const Request& request, const ApiContext& context);
 [[nodiscard]] Response post_plan(const Request& request, const ApiContext& context);
 [[nodiscard]] Response post_apply(const Request& request, const ApiContext& context);
+// routes_capture.cpp
+[[nodiscard]] Response post_capture(const Request& request, const ApiContext& context);
 
 [[nodiscard]] Response json_response(const Json& json, int status = 200);
 [[nodiscard]] Response error_response(int status, const Error& error);

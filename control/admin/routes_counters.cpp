@@ -21,8 +21,8 @@ Json listeners_of(const ApiContext& context) {
     if (!listener.in_use) continue;
     const TrafficCounter counter = context.data_plane.listener(listener);
     out.push_back({{"service", snapshot.services[listener.service].name},
-                   {"vip", listener.vip.text()},
-                   {"port", listener.port.value()},
+                   {"vip", listener.listening().vips.text()},
+                   {"port", field_to_json(listener.listening().ports)},
                    {"protocol", spell(listener.protocol)},
                    {"packets", counter.packets},
                    {"bytes", counter.bytes}});
@@ -49,7 +49,19 @@ Json workers_of(const CountersView& counters) {
   Json out = Json::array();
   for (std::uint32_t i = 0; i < counters.workers(); ++i) {
     const WorkerCounters& worker = counters.worker(i);
-    out.push_back({{"worker", i}, {"polls", worker.polls}, {"bursts", worker.bursts}});
+    Json verdicts = Json::object();
+    std::uint64_t packets = 0;
+    for (std::size_t verdict = 0; verdict < verdict_count; ++verdict) {
+      const std::uint64_t count = worker.verdicts[verdict];
+      packets += count;
+      if (count != 0) verdicts[std::string(to_string(static_cast<Verdict>(verdict)))] = count;
+    }
+    out.push_back({{"worker", i},
+                   {"packets", packets},
+                   {"polls", worker.polls},
+                   {"bursts", worker.bursts},
+                   {"busy_ns", worker.busy_ns},
+                   {"verdicts", verdicts}});
   }
   return out;
 }

@@ -35,9 +35,9 @@ std::string_view state_name(FlowState state) {
 }
 
 Json flow_to_json(const FlowRecord& flow, std::size_t worker, const BackendName* owner) {
-  Json out = {{"protocol", spell(flow.tuple.protocol)},
-              {"source", Endpoint{flow.tuple.source, flow.tuple.source_port}.text()},
-              {"destination", Endpoint{flow.tuple.destination, flow.tuple.destination_port}.text()},
+  Json out = {{"protocol", protocol_text(flow.tuple.protocol)},
+              {"source", flow.tuple.source_text()},
+              {"destination", flow.tuple.destination_text()},
               {"service", owner != nullptr ? Json(owner->service) : Json(nullptr)},
               {"backend", owner != nullptr ? Json(owner->backend) : Json(nullptr)},
               {"state", state_name(flow.state)},
@@ -95,12 +95,16 @@ struct FoundFlow {
   std::size_t worker = 0;
 };
 
-std::optional<FoundFlow> find_flow(const DataplaneView& data_plane, const FiveTuple& tuple) {
+std::optional<FoundFlow> find_flow(const DataplaneView& data_plane, const Snapshot& snapshot,
+                                   const FiveTuple& tuple) {
+  const auto ours = snapshot.listener_of(tuple.destination, tuple.destination_port, tuple.protocol);
+  if (!ours) return std::nullopt;
+  const Listener& listener = snapshot.listener(*ours);
   const auto& listeners = data_plane.directory().listeners;
-  const auto listener = listeners.find({tuple.destination, tuple.destination_port, tuple.protocol});
-  if (listener == listeners.end()) return std::nullopt;
+  const auto theirs = listeners.find(listener.listening());
+  if (theirs == listeners.end()) return std::nullopt;
   for (std::size_t worker = 0; worker < data_plane.flows().size(); ++worker)
-    if (const auto record = data_plane.flows()[worker].find(tuple, listener->second))
+    if (const auto record = data_plane.flows()[worker].find(tuple, listener, theirs->second))
       return FoundFlow{*record, worker};
   return std::nullopt;
 }
@@ -119,10 +123,8 @@ Target our_target(const DataplaneView& data_plane, const Snapshot& snapshot, Tar
 }
 
 const Service* service_of(const Snapshot& snapshot, const FiveTuple& tuple) {
-  const auto* found =
-      snapshot.vips.find(tuple.destination, tuple.destination_port.be(), tuple.protocol);
-  if (found == nullptr) return nullptr;
-  return &snapshot.services[snapshot.listener(ListenerId{found->id}).service];
+  const auto id = snapshot.listener_of(tuple.destination, tuple.destination_port, tuple.protocol);
+  return id ? &snapshot.services[snapshot.listener(*id).service] : nullptr;
 }
 
 // Why the packet path passes over an entry that it finds; empty when it goes by it.
@@ -146,6 +148,12 @@ std::vector<std::uint64_t> active_flows(const DataplaneView& data_plane, const S
   return out;
 }
 
+std::optional<Endpoint> read_end(const std::string& text, Protocol protocol) {
+  if (has_ports(protocol)) return Endpoint::parse(text);
+  const auto address = Address::parse(text);
+  return address ? std::optional(Endpoint{*address, Port{}}) : std::nullopt;
+}
+
 std::expected<FiveTuple, Error> read_tuple(const Request& request) {
   const std::string* protocol_text = query_value(request, "protocol");
   const std::string* source_text = query_value(request, "source");
@@ -157,12 +165,19 @@ std::expected<FiveTuple, Error> read_tuple(const Request& request) {
     return bad("explain needs protocol, source and destination",
                "such as ?protocol=tcp&source=192.0.2.1:1234&destination=203.0.113.10:80");
   const auto protocol = parse_protocol(*protocol_text);
-  if (!protocol) return bad("\"" + *protocol_text + "\" is no protocol", "write tcp or udp");
-  const auto source = Endpoint::parse(*source_text);
-  const auto destination = Endpoint::parse(*destination_text);
+  if (!protocol)
+    return bad("\"" + *protocol_text + "\" is no protocol",
+               "write tcp, udp, sctp, icmp, icmpv6, gre, esp, or an IP protocol's number");
+  const auto source = read_end(*source_text, *protocol);
+  const auto destination = read_end(*destination_text, *protocol);
   if (!source || !destination)
-    return bad("\"" + (source ? *destination_text : *source_text) + "\" is no address with a port",
-               "write it as 192.0.2.1:1234 or [2001:db8::1]:1234");
+    return has_ports(*protocol)
+               ? bad("\"" + (source ? *destination_text : *source_text) +
+                         "\" is no address with a port",
+                     "write it as 192.0.2.1:1234 or [2001:db8::1]:1234")
+               : bad("\"" + (source ? *destination_text : *source_text) + "\" is no address",
+                     "write it as 192.0.2.1 or 2001:db8::1, without port: " +
+                         sluice::protocol_text(*protocol) + " has none");
   if (source->address.family() != destination->address.family())
     return bad("source and destination are of different IP versions", "give two of the same");
   return FiveTuple{source->address, destination->address, source->port, destination->port,
@@ -216,7 +231,7 @@ Response get_explain(const Request& request, const ApiContext& context) {
   std::optional<QuicHeader> quic;
   if (*connection_id) quic = QuicHeader{.is_long = true, .connection_id = (*connection_id)->view()};
   const Snapshot& snapshot = context.state.snapshot();
-  const auto flow = find_flow(context.data_plane, *tuple);
+  const auto flow = find_flow(context.data_plane, snapshot, *tuple);
   const Service* service = service_of(snapshot, *tuple);
   const std::string passed_over =
       flow && service != nullptr ? why_passed_over(*flow, *service) : "";

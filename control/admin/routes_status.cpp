@@ -82,8 +82,8 @@ Json listeners_of(const ApiContext& context, std::uint32_t service, TrafficCount
     sum.packets += counter.packets;
     sum.bytes += counter.bytes;
     sum.refused += counter.refused;
-    out.push_back({{"vip", listener.vip.text()},
-                   {"port", listener.port.value()},
+    out.push_back({{"vip", listener.listening().vips.text()},
+                   {"port", field_to_json(listener.listening().ports)},
                    {"protocol", spell(listener.protocol)},
                    {"packets", counter.packets},
                    {"bytes", counter.bytes},
@@ -133,6 +133,7 @@ Response get_status(const Request&, const ApiContext& context) {
                         {"health", state.health_generation()},
                         {"paths", state.paths_generation()}};
   out["data_plane"] = data_plane_status(context);
+  out["capturing"] = context.captures != nullptr && context.captures->is_busy();
   out["counts"] = counts_of(state);
   out["tables"] = tables_of(context);
   return json_response(out);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "control/admin/api.h"
+#include "control/capture/stream.h"
 
 namespace sluice::control {
 namespace {
@@ -87,7 +88,13 @@ Task<bool> AdminServer::exchange(int socket, RequestReader& reader) {
   while (const auto request = reader.next()) {
     const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::steady_clock::now() - started_);
-    const Response response = handle(*request, {state_, data_plane_, &checker_, uptime});
+    const Response response =
+        handle(*request, {state_, data_plane_, &checker_, uptime, options_.captures});
+    if (response.capture) {
+      const CaptureSurroundings around{*options_.captures, state_, data_plane_};
+      co_await send_capture(ring_, socket, *response.capture, around);
+      co_return false;
+    }
     const bool keep = request->keep_alive;
     const bool head_only = request->method == "HEAD";
     std::string bytes = to_bytes(response, {.keep_alive = keep, .head_only = head_only});

@@ -9,6 +9,7 @@
 
 #include "control/admin/dataplane_view.h"
 #include "control/admin/http.h"
+#include "control/capture/desk.h"
 #include "control/state/state.h"
 #include "control/uring/ring.h"
 #include "control/uring/socket.h"
@@ -26,6 +27,7 @@ class AdminServer {
     std::string socket_path;
     std::string group;  // that may use the socket, besides the owner
     std::string run_dir;
+    CaptureDesk* captures = nullptr;  // null: there are none
   };
   /// More connections wait in the listener's backlog.
   static constexpr std::size_t connections_max = 256;

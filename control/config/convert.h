@@ -52,6 +52,10 @@ struct StatusRange {
 /// "256 MiB" or "4 GiB"; in MiB.
 [[nodiscard]] Converted<std::uint32_t> to_memory(std::string_view key, const toml::node& node,
                                                  Range range);
+/// An address or a prefix.
+[[nodiscard]] Converted<VipBlock> to_vip(std::string_view key, const toml::node& node);
+/// 80, "8000-8999" or "any".
+[[nodiscard]] Converted<PortRange> to_port_range(std::string_view key, const toml::node& node);
 /// "200-399", "200" or 200.
 [[nodiscard]] Converted<StatusRange> to_status(std::string_view key, const toml::node& node);
 /// "route", an address or a prefix.

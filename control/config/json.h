@@ -17,7 +17,8 @@ template <Described T>
 [[nodiscard]] nlohmann::ordered_json to_json(const T& value);
 
 /// One field: a number, truth value or string as itself, an enumerator in the operator's spelling,
-/// a duration like "1s", an address as text, a list as a list.
+/// a duration like "1s", an address as text, a range of ports as text and a single port as a
+/// number, a list as a list.
 template <typename T>
 [[nodiscard]] nlohmann::ordered_json field_to_json(const T& value) {
   if constexpr (Described<T>) {
@@ -26,6 +27,9 @@ template <typename T>
     return std::string(spell(value));
   } else if constexpr (std::is_same_v<T, Port>) {
     return value.value();
+  } else if constexpr (std::is_same_v<T, PortRange>) {
+    return value.is_one() ? nlohmann::ordered_json(value.first.value())
+                          : nlohmann::ordered_json(value.text());
   } else if constexpr (std::is_same_v<T, MacAddress> || Written<T>) {
     return value.text();
   } else if constexpr (std::is_same_v<T, std::chrono::milliseconds>) {

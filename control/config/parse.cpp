@@ -114,10 +114,10 @@ void read_service(TableReader& table, ServiceConfig& out) {
   table.require("name", "name = \"web\"");
   table.one("name", out.name, text("web"));
   table.require("vip", "the address that clients use: vip = \"203.0.113.10\"");
-  table.many("vip", out.vips, to_address);
-  table.require("port", "port = 80");
-  table.many("port", out.ports, number<std::uint16_t>(port_numbers));
+  table.many("vip", out.vips, to_vip);
+  table.many("port", out.ports, to_port_range);
   table.one("protocol", out.protocol, to_enum<Protocol>);
+  if (out.protocol != Protocol::any) table.require("port", "port = 80");
   table.one("forward", out.forward, to_enum<Forward>);
   table.one("balance", out.balance, to_enum<Balance>);
   out.slots = default_slots(out.balance);

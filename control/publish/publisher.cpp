@@ -28,13 +28,14 @@ void append(std::vector<std::uint8_t>& out, MessageType type, std::uint64_t& tol
 
 }  // namespace
 
-Publisher::Publisher(Ring& ring, State& state, std::string socket_path)
-    : ring_(ring), state_(state), socket_path_(std::move(socket_path)) {}
+Publisher::Publisher(Ring& ring, State& state, std::string socket_path, CaptureDesk* captures)
+    : ring_(ring), state_(state), socket_path_(std::move(socket_path)), captures_(captures) {}
 
 void Publisher::start(TaskGroup& group) {
   state_.subscribe([this](const Touched& touched) {
     if (touched.config || touched.health || touched.paths) send_news();
   });
+  if (captures_ != nullptr) captures_->on_news([this] { send_news(); });
   group.spawn(keep_connected());
 }
 
@@ -58,9 +59,11 @@ Task<Publisher::Ending> Publisher::serve(int socket) {
   log_line("connected to the data plane");
   TaskGroup senders(ring_);
   connection_.emplace(Connection{.socket = socket, .senders = senders});
+  if (captures_ != nullptr) captures_->connected();
   send_news();
   const Ending ending = co_await read_reports(socket);
   connection_.reset();
+  if (captures_ != nullptr) captures_->disconnected();
   if (ending != Ending::cancelled)
     log_line("the data plane is gone; it is told everything again when it is back");
   state_.set_report(std::nullopt);
@@ -77,15 +80,21 @@ Task<Publisher::Ending> Publisher::read_reports(int socket) {
     if (count == -ECANCELED) co_return Ending::cancelled;
     if (count <= 0) co_return Ending::lost;
     reader.feed(std::span(buffer).first(static_cast<std::size_t>(count)));
-    if (take_reports(reader)) continue;
+    if (take_messages(reader)) continue;
     log_line("cannot understand the data plane at " + socket_path_ +
              ": upgrade and restart both processes together");
     co_return Ending::misunderstood;
   }
 }
 
-bool Publisher::take_reports(MessageReader& reader) {
+bool Publisher::take_messages(MessageReader& reader) {
   while (const auto message = reader.next()) {
+    if (message->header.type == MessageType::captured) {
+      auto piece = decode<CapturePiece>(message->body);
+      if (!piece) return false;
+      if (captures_ != nullptr) captures_->arrive(message->header.generation, std::move(*piece));
+      continue;
+    }
     if (message->header.type != MessageType::report) return false;
     auto report = decode<Report>(message->body);
     if (!report) return false;
@@ -134,6 +143,10 @@ std::vector<std::uint8_t> Publisher::news() {
   append(out, MessageType::paths, connection_->paths, state_.paths_generation(), state_.paths());
   append(out, MessageType::config, connection_->config, state_.config_generation(),
          state_.config());
+  if (captures_ != nullptr) {
+    const auto news = captures_->news();
+    out.insert(out.end(), news.begin(), news.end());
+  }
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "control/capture/desk.h"
 #include "control/state/state.h"
 #include "control/uring/ring.h"
 #include "core/contract/message.h"
@@ -16,7 +17,8 @@ namespace sluice::control {
 /// whichever order the two processes start, die and come back.
 class Publisher {
  public:
-  Publisher(Ring& ring, State& state, std::string socket_path);
+  /// `captures`: null where none are asked for.
+  Publisher(Ring& ring, State& state, std::string socket_path, CaptureDesk* captures = nullptr);
   Publisher(const Publisher&) = delete;
   Publisher& operator=(const Publisher&) = delete;
 
@@ -41,7 +43,7 @@ class Publisher {
   [[nodiscard]] Task<void> keep_connected();
   [[nodiscard]] Task<Ending> serve(int socket);
   [[nodiscard]] Task<Ending> read_reports(int socket);
-  [[nodiscard]] bool take_reports(MessageReader& reader);
+  [[nodiscard]] bool take_messages(MessageReader& reader);
   void take_report(Report report);
   void send_news();
   [[nodiscard]] Task<void> send_all_news();
@@ -50,6 +52,7 @@ class Publisher {
   Ring& ring_;
   State& state_;
   std::string socket_path_;
+  CaptureDesk* captures_;
   std::optional<Connection> connection_;
 };
 

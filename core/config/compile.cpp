@@ -45,8 +45,9 @@ Backend make_backend(const ServiceConfig& service, const BackendConfig& config,
   out.name = config.name;
   out.address = config.address;
   out.port = config.port;
-  if (service.forward == Forward::nat && config.port.value() == 0 && service.ports.size() == 1)
-    out.port = service.ports.front();
+  if (service.forward == Forward::nat && config.port.value() == 0 && service.ports.size() == 1 &&
+      service.ports.front().is_one())
+    out.port = service.ports.front().first;
   out.weight = config.weight;
   out.max_connections = config.max_connections;
   out.drained = config.drain;
@@ -82,11 +83,19 @@ std::shared_ptr<const QuicRoutes> quic_routes_of(const ServiceConfig& service,
 
 void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
   std::vector<VipTable::Listener> listeners;
+  std::vector<WideListeners::Claim> wide;
   std::map<Address, OwnAddress> addresses;
   for (std::size_t i = 0; i < out.listeners.size(); ++i) {
     const Listener& listener = out.listeners[i];
     if (!listener.in_use) continue;
+    // All that comes to a local service's VIP is the kernel's, as with any address of its own.
     const bool is_local = out.services[listener.service].forward == Forward::local;
+    if (!is_local && listener.listening().vips.prefix.is_one_address())
+      addresses[listener.vip] = {.address = listener.vip, .used = true, .is_vip = true};
+    if (listener.is_wide) {
+      if (!is_local) wide.push_back({listener.listening(), static_cast<std::uint16_t>(i)});
+      continue;
+    }
     listeners.push_back({.vip = listener.vip,
                          .port = listener.port.be(),
                          .protocol = listener.protocol,
@@ -94,9 +103,6 @@ void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
                          .is_local = is_local,
                          .id = static_cast<std::uint16_t>(i),
                          .guards = listener.guards});
-    // All else that comes to a local service's VIP is the kernel's, as with any address of its own.
-    if (is_local) continue;
-    addresses[listener.vip] = {.address = listener.vip, .used = true, .is_vip = true};
   }
   for (std::size_t i = 0; i < claimed_sources.size(); ++i)
     if (claimed_sources[i])
@@ -105,6 +111,7 @@ void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
   std::vector<OwnAddress> list;
   for (const auto& [address, own] : addresses) list.push_back(own);
   out.vips = VipTable(listeners, list);
+  out.wide = WideListeners(wide);
 }
 
 }  // namespace
@@ -135,10 +142,9 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     service.syn_cookies = wanted.syn_cookies;
     service.idle_timeout_seconds = static_cast<std::uint32_t>(
         std::chrono::ceil<std::chrono::seconds>(wanted.effective_idle_timeout()).count());
-    for (const Address& vip : wanted.vips)
-      for (const Port port : wanted.ports)
-        out.listeners[listener_numbers.claim({vip, port, wanted.protocol})] = {
-            vip, port, wanted.protocol, number, true, {}};
+    for (const VipBlock& vip : wanted.vips)
+      for (const Listening& what : wanted.listenings_of(vip))
+        out.listeners[listener_numbers.claim(what)] = Listener::of(what, number);
     for (const Address& source : wanted.source_pool)
       service.source_pool.push_back(source_numbers.claim(source));
     for (const BackendConfig& entry : wanted.backends) {

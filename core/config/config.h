@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "core/config/access.h"
+#include "core/config/listening.h"
 #include "core/config/mss_clamp.h"
 #include "core/config/tunnel.h"
 #include "core/net/address.h"
@@ -81,7 +83,9 @@ struct Spelling<OnDeath> {
 };
 template <>
 struct Spelling<Protocol> {
-  static constexpr std::string_view names[] = {"tcp", "udp"};
+  static constexpr std::string_view names[] = {"tcp", "udp", "sctp", "any"};
+  static constexpr Protocol values[] = {Protocol::tcp, Protocol::udp, Protocol::sctp,
+                                        Protocol::any};
 };
 
 /// The enumerator's place in its spelling list, or a number beyond it for a value that is none (a
@@ -89,8 +93,10 @@ struct Spelling<Protocol> {
 template <typename Enum>
 [[nodiscard]] constexpr std::size_t spelling_index(Enum value) {
   if constexpr (std::is_same_v<Enum, Protocol>)
-    return value == Protocol::tcp ? 0 : value == Protocol::udp ? 1 : 2;
-  return static_cast<std::size_t>(value);
+    return static_cast<std::size_t>(std::ranges::find(Spelling<Protocol>::values, value) -
+                                    std::begin(Spelling<Protocol>::values));
+  else
+    return static_cast<std::size_t>(value);
 }
 template <typename Enum>
 [[nodiscard]] constexpr std::string_view spell(Enum value) {
@@ -101,8 +107,10 @@ template <typename Enum>
 [[nodiscard]] constexpr std::optional<Enum> parse_spelling(std::string_view text) {
   for (std::size_t i = 0; i < std::size(Spelling<Enum>::names); ++i) {
     if (Spelling<Enum>::names[i] != text) continue;
-    if constexpr (std::is_same_v<Enum, Protocol>) return i == 0 ? Protocol::tcp : Protocol::udp;
-    return static_cast<Enum>(i);
+    if constexpr (std::is_same_v<Enum, Protocol>)
+      return Spelling<Protocol>::values[i];
+    else
+      return static_cast<Enum>(i);
   }
   return std::nullopt;
 }
@@ -164,7 +172,7 @@ struct HealthConfig {
   std::chrono::milliseconds timeout{500};    // for the whole probe, at most the interval
   std::uint16_t rise = 2;                    // successes in a row that bring a target up, 1 to 100
   std::uint16_t fall = 3;                    // failures in a row that take it down, 1 to 100
-  Port port;                                 // 0: the backend's port
+  Port port;                                 // 0: the backend's or the service's port
   std::string path = "/";                    // http
   std::string host;                          // http: the Host field; empty: the target's address
   std::uint16_t status_min = 200;            // http: accepted status codes
@@ -205,7 +213,7 @@ struct BackendConfig {
   std::string
       name;  // unique within its service; with the service's name it is the backend's identity
   Address address;
-  Port port;                                  // nat only; 0: the service's port
+  Port port;                                  // nat only; 0: the port that the client wrote to
   std::uint16_t weight = 1;                   // 0 to 1,000; 0 takes no new flow
   bool drain = false;                         // keeps its flows, takes no new one
   std::uint32_t max_connections = 0;          // flows at a time over all workers; 0: no limit
@@ -231,8 +239,8 @@ struct BackendConfig {
 
 struct ServiceConfig {
   std::string name;
-  std::vector<Address> vips;
-  std::vector<Port> ports;
+  std::vector<VipBlock> vips;
+  std::vector<PortRange> ports;  // none with Protocol::any
   Protocol protocol = Protocol::tcp;
   Forward forward = Forward::ipip;
   Balance balance = Balance::maglev;
@@ -250,12 +258,11 @@ struct ServiceConfig {
   TunnelDscp tunnel_dscp;                        // tunnels: of the outer header
   std::vector<QuicLbConfig> quic_lb;             // udp: by whose connection IDs packets go first
   std::uint8_t l3dsr_dscp = 0;                   // l3dsr: 1 to 63, by which servers know the VIP
-  std::uint16_t mtu_bytes =
-      0;               // of packets to backends, if the path's is not smaller; 0: the path's
-  MssClamp mss_clamp;  // of TCP's SYNs
-  std::chrono::milliseconds idle_timeout{0};  // 0: 15 min for TCP, 2 min for UDP
-  std::vector<AccessItem> deny;               // clients that may not use it
-  std::vector<AccessItem> allow;              // not empty: the only ones that may
+  std::uint16_t mtu_bytes = 0;                   // of packets to backends; 0: the path's
+  MssClamp mss_clamp;                            // of TCP's SYNs
+  std::chrono::milliseconds idle_timeout{0};     // 0: 2 min for UDP, 15 min for others
+  std::vector<AccessItem> deny;                  // clients that may not use it
+  std::vector<AccessItem> allow;                 // not empty: the only ones that may
   // What one client may do, on each worker; 0: no limit. A burst of 0 is one second's worth.
   std::uint32_t source_packets_per_second = 0;
   std::uint32_t source_packets_burst = 0;
@@ -308,9 +315,16 @@ struct ServiceConfig {
   }
   friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
 
+  /// What its listeners on this VIP take: one for each port.
+  [[nodiscard]] std::vector<Listening> listenings_of(const VipBlock& vip) const;
+  /// Whether IPv6 clients are translated to IPv4 servers (RFC 6146).
+  [[nodiscard]] bool is_nat64() const {
+    return forward == Forward::nat && !vips.empty() && !source_pool.empty() &&
+           !vips.front().prefix.address.is_ipv4() && source_pool.front().is_ipv4();
+  }
   [[nodiscard]] std::chrono::milliseconds effective_idle_timeout() const {
     if (idle_timeout.count() != 0) return idle_timeout;
-    return protocol == Protocol::tcp ? std::chrono::minutes(15) : std::chrono::minutes(2);
+    return protocol == Protocol::udp ? std::chrono::minutes(2) : std::chrono::minutes(15);
   }
 };
 

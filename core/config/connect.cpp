@@ -32,12 +32,6 @@ Prefix tunnel_source_of(const ServiceConfig& service, const Path& path) {
   return service.tunnel_source.prefix.value_or(Prefix{path.source, all_bits});
 }
 
-// Between clients and servers of different families.
-bool is_nat64(const ServiceConfig& service) {
-  return service.forward == Forward::nat && !service.vips.empty() && !service.source_pool.empty() &&
-         service.vips.front().family() != service.source_pool.front().family();
-}
-
 std::uint16_t path_mtu_of(const ServiceConfig& service, const Path& path) {
   return service.mtu_bytes == 0 ? path.mtu_bytes : std::min(path.mtu_bytes, service.mtu_bytes);
 }
@@ -60,7 +54,7 @@ void limit_mss(Backend& backend, const ServiceConfig& service) {
   constexpr std::size_t tcp_bytes = sizeof(wire::TcpHeader);
   backend.mss_ipv6_bytes_max = less(sizeof(wire::Ipv6Header) + tcp_bytes);
   backend.mss_ipv4_bytes_max =
-      is_nat64(service) ? backend.mss_ipv6_bytes_max : less(sizeof(wire::Ipv4Header) + tcp_bytes);
+      service.is_nat64() ? backend.mss_ipv6_bytes_max : less(sizeof(wire::Ipv4Header) + tcp_bytes);
 }
 
 }  // namespace
@@ -77,7 +71,7 @@ Sending sending_of(const ServiceConfig& service) {
     case Forward::l2dsr:
       return Sending::l2dsr;
     case Forward::nat:
-      return is_nat64(service) ? Sending::nat64 : Sending::nat;
+      return service.is_nat64() ? Sending::nat64 : Sending::nat;
     case Forward::l3dsr:
       return Sending::l3dsr;
     case Forward::local:
@@ -107,7 +101,7 @@ void connect_backend(Backend& backend, const ServiceConfig& service, const Path*
     backend.no_path_reason = "its route has no usable source address or MTU";
     return;
   }
-  if (is_nat64(service) && mtu_bytes < nat64_ipv4_mtu_bytes_min) {
+  if (service.is_nat64() && mtu_bytes < nat64_ipv4_mtu_bytes_min) {
     backend.no_path_reason =
         "its MTU is below 1260, too small for IPv6's shortest MTU of 1280 less 20";
     return;
@@ -118,7 +112,7 @@ void connect_backend(Backend& backend, const ServiceConfig& service, const Path*
   backend.inner_mtu_bytes = mtu_bytes;
   backend.l3dsr_dscp = service.l3dsr_dscp;
   // An IPv6 packet is 20 bytes shorter once it is IPv4.
-  if (is_nat64(service))
+  if (service.is_nat64())
     backend.inner_mtu_bytes =
         static_cast<std::uint16_t>(std::min<unsigned>(mtu_bytes + nat64_difference_bytes, 0xffff));
   if (const auto encapsulation = encapsulation_of(service)) {

@@ -129,9 +129,10 @@ bool compare(Plan& plan, const T* before, const T* after, const std::string& sub
 }
 
 std::string describe(const ServiceConfig& service) {
-  return show_list(service.vips) + " port " + show_list(service.ports) + " " +
-         show(service.protocol) + " " + show(service.forward) + ", " +
-         std::to_string(service.backends.size()) + " backends";
+  const std::string ports =
+      service.protocol == Protocol::any ? "" : " port " + show_list(service.ports);
+  return show_list(service.vips) + ports + " " + show(service.protocol) + " " +
+         show(service.forward) + ", " + std::to_string(service.backends.size()) + " backends";
 }
 
 void diff_services(Plan& plan, const Config& before, const Config& after) {

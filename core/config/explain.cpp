@@ -146,20 +146,27 @@ void describe_sending(Explanation& out, const Snapshot& snapshot, const Service&
   describe_sizes(out, snapshot.config, service, backend);
 }
 
+bool is_local_vip(const Snapshot& snapshot, const Address& address) {
+  return std::ranges::any_of(snapshot.listeners, [&](const Listener& listener) {
+    return listener.in_use && listener.listening().vips.prefix.contains(address);
+  });
+}
+
 // For an address without a listener.
-std::string text_without_listener(const Snapshot& snapshot, const FiveTuple& tuple) {
-  const std::string address = tuple.destination.text();
+std::string why_no_listener(const Snapshot& snapshot, const FiveTuple& tuple) {
+  const std::string where = tuple.destination.text();
   const OwnAddress* own = snapshot.vips.find(tuple.destination);
-  if (own == nullptr) {
-    const bool is_local = std::ranges::any_of(snapshot.listeners, [&](const Listener& listener) {
-      return listener.in_use && listener.vip == tuple.destination;
-    });
-    return is_local ? "no service has this port on " + address +
-                          ", whose services are local: left to the kernel"
-                    : address + " is no VIP: left to the kernel";
-  }
-  return own->is_vip ? "no service has this port on " + address + ": dropped (drop_no_listener)"
-                     : address + " is a source-pool address: an answer from a server";
+  if (own != nullptr && !own->is_vip)
+    return where + " is a source-pool address: an answer from a server";
+  if (own == nullptr && !snapshot.wide.covers(tuple.destination))
+    return is_local_vip(snapshot, tuple.destination)
+               ? "no service has this port on " + where +
+                     ", whose services are local: left to the kernel"
+               : where + " is no VIP: left to the kernel";
+  if (!has_ports(tuple.protocol))
+    return "no service on " + where + " is for any protocol: only pings and ICMP errors are " +
+           "treated here, the rest of ICMP is dropped and other protocols left to the kernel";
+  return "no service has this port on " + where + ": dropped (drop_no_listener)";
 }
 
 }  // namespace
@@ -168,25 +175,22 @@ Explanation explain(const Snapshot& snapshot, const FiveTuple& tuple, std::optio
                     std::span<const std::uint64_t> active_flows, std::optional<QuicHeader> quic) {
   Explanation out;
   out.tuple = tuple;
-  const auto* found =
-      snapshot.vips.find(tuple.destination, tuple.destination_port.be(), tuple.protocol);
-  if (found == nullptr) {
-    out.reasons.push_back(text_without_listener(snapshot, tuple));
+  out.listener = snapshot.listener_of(tuple.destination, tuple.destination_port, tuple.protocol);
+  if (!out.listener) {
+    out.reasons.push_back(why_no_listener(snapshot, tuple));
     return out;
   }
-  out.listener = ListenerId{found->id};
   const Listener& listener = snapshot.listener(*out.listener);
   const Service& service = snapshot.services[listener.service];
   out.service = service.name;
   out.forward = service.forward;
-  out.reasons.push_back(Endpoint{listener.vip, listener.port}.text() + "/" +
-                        std::string(to_string(listener.protocol)) + " is service " + service.name);
+  out.reasons.push_back(listener.listening().text() + " is service " + service.name);
   if (service.forward == Forward::local) {
     out.reasons.push_back("the service is local: left to the kernel of this host (sent_local)");
     return out;
   }
   if (is_refused(snapshot, service, tuple.source, out.reasons)) return out;
-  const std::uint64_t hash = hash_flow(tuple, snapshot.hash_seed);
+  const std::uint64_t hash = hash_flow(flow_tuple(listener, tuple), snapshot.hash_seed);
   out.flow_hash = static_cast<std::uint32_t>(hash >> 32);
 
   const Backend* backend = named_backend(snapshot, service, quic, out.reasons);

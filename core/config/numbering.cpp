@@ -50,13 +50,13 @@ ListenerNumbers::ListenerNumbers(Snapshot& out, const Snapshot* previous) : out_
   for (std::size_t i = 0; i < out.listeners.size(); ++i) {
     const Listener& listener = out.listeners[i];
     if (previous->listeners[i].in_use)
-      known_[{listener.vip, listener.port, listener.protocol}] = i;
+      known_[listener.listening()] = i;
     else
       free_.push_back(i);
   }
 }
 
-std::size_t ListenerNumbers::claim(const ListenerIdentity& identity) {
+std::size_t ListenerNumbers::claim(const Listening& identity) {
   if (const auto it = known_.find(identity); it != known_.end()) return it->second;
   if (!free_.empty() && out_.listeners.size() >= listeners_max / 2) {
     const std::size_t index = free_.back();

@@ -15,7 +15,6 @@
 namespace sluice {
 
 using BackendIdentity = std::tuple<std::string_view, std::string_view, Address, Port>;
-using ListenerIdentity = std::tuple<Address, Port, Protocol>;
 
 [[nodiscard]] BackendIdentity identity_of(const Backend& backend);
 
@@ -40,11 +39,11 @@ class BackendNumbers {
 class ListenerNumbers {
  public:
   ListenerNumbers(Snapshot& out, const Snapshot* previous);
-  [[nodiscard]] std::size_t claim(const ListenerIdentity& identity);
+  [[nodiscard]] std::size_t claim(const Listening& identity);
 
  private:
   Snapshot& out_;
-  std::map<ListenerIdentity, std::size_t> known_;
+  std::map<Listening, std::size_t> known_;
   std::vector<std::size_t> free_;
 };
 

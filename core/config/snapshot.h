@@ -13,6 +13,8 @@
 #include "core/config/paths.h"
 #include "core/config/quic_routes.h"
 #include "core/config/vip_table.h"
+#include "core/config/wide_listeners.h"
+#include "core/flow/five_tuple.h"
 #include "core/health/state.h"
 #include "core/limit/source_rules.h"
 #include "core/net/encap.h"
@@ -59,15 +61,40 @@ struct Target {
   friend constexpr bool operator==(Target, Target) = default;
 };
 
-/// One VIP, port and protocol.
+/// What one VIP and port of a service became: one address, port and protocol, or more of each.
 struct Listener {
-  Address vip;
-  Port port;
+  Address vip;  // the first address
+  Port port;    // the first port
   Protocol protocol = Protocol::tcp;
   std::uint32_t service = 0;  // index into Snapshot::services
   bool in_use = false;
   Guards guards;
+  bool is_wide = false;          // more than one address, port and protocol
+  std::uint8_t prefix_bits = 0;  // of the addresses
+  Port last_port;
+
+  [[nodiscard]] static Listener of(const Listening& what, std::uint32_t service) {
+    return {.vip = what.vips.prefix.address,
+            .port = what.ports.first,
+            .protocol = what.protocol,
+            .service = service,
+            .in_use = true,
+            .guards = {},
+            .is_wide = what.is_wide(),
+            .prefix_bits = what.vips.prefix.length_bits,
+            .last_port = what.ports.last};
+  }
+  [[nodiscard]] Listening listening() const {
+    return {VipBlock(Prefix{vip, prefix_bits}), {port, last_port}, protocol};
+  }
 };
+
+/// By what a flow to this listener is hashed and remembered: without ports and protocol where the
+/// service is for any protocol.
+[[nodiscard]] inline FiveTuple flow_tuple(const Listener& listener, const FiveTuple& tuple) {
+  if (listener.protocol != Protocol::any) return tuple;
+  return {tuple.source, tuple.destination, {}, {}, Protocol::any};
+}
 
 struct Backend {
   std::string service_name;
@@ -139,6 +166,8 @@ struct Snapshot {
   std::shared_ptr<const PrefixTable> access;  // who may send to any VIP; null: everybody
   // Changes with whatever the counts of open connections depend on: see SourceTable.
   std::uint64_t source_rules_signature = 0;
+
+  WideListeners wide;
   std::uint64_t hash_seed = 0;
 
   [[nodiscard]] const Backend& backend(BackendId id) const {
@@ -146,6 +175,14 @@ struct Snapshot {
   }
   [[nodiscard]] const Listener& listener(ListenerId id) const {
     return listeners[static_cast<std::size_t>(id)];
+  }
+  /// The listener of a packet to this destination: the exact one, or else the most specific wide
+  /// one.
+  [[nodiscard]] std::optional<ListenerId> listener_of(const Address& vip, Port port,
+                                                      Protocol protocol) const {
+    if (const auto* exact = vips.find(vip, port.be(), protocol)) return ListenerId{exact->id};
+    const auto id = wide.find(vip, port, has_ports(protocol) ? protocol : Protocol::any);
+    return id ? std::optional(ListenerId{*id}) : std::nullopt;
   }
   /// The backend of a flow entry, or null when the number has another owner by now.
   [[nodiscard]] const Backend* owner(Target target) const {

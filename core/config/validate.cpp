@@ -2,7 +2,6 @@
 #include <array>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "core/config/config.h"
 #include "core/config/config_scope.h"
@@ -11,6 +10,7 @@
 #include "core/config/validate_change.h"
 #include "core/config/validate_choosing.h"
 #include "core/config/validate_forward.h"
+#include "core/config/validate_listening.h"
 #include "core/config/validate_nat_tcp.h"
 #include "core/config/validate_quic.h"
 #include "core/config/validate_tunnel.h"
@@ -142,40 +142,9 @@ bool is_host_address(const Address& address) {
 
 // The listeners and pool addresses of all services so far, to find what overlaps.
 struct Claims {
-  std::map<std::tuple<Address, Port, Protocol>, std::string> listeners;
-  std::map<Address, std::string> vips;
+  ListeningClaims listeners;
   std::map<Address, std::string> sources;
 };
-
-void check_listeners(const Scope& scope, const ServiceConfig& service, Claims& claims) {
-  if (service.vips.empty())
-    scope.error("vip", "service \"" + service.name + "\" has no vip",
-                "write the address that clients use: vip = \"203.0.113.10\"");
-  if (service.ports.empty())
-    scope.error("port", "service \"" + service.name + "\" has no port", "write port = 80");
-  for (std::size_t i = 0; i < service.ports.size(); ++i)
-    if (service.ports[i].value() == 0)
-      scope.error(indexed("port", i), "port 0 cannot be served", "write 1 to 65535");
-  for (std::size_t i = 0; i < service.vips.size(); ++i) {
-    const Address& vip = service.vips[i];
-    const std::string key = indexed("vip", i);
-    if (!is_host_address(vip))
-      scope.error(key, vip.text() + " cannot be a VIP", "write a unicast address of your network");
-    claims.vips.emplace(vip, service.name);
-    for (const Port port : service.ports) {
-      const auto [it, is_new] =
-          claims.listeners.emplace(std::tuple(vip, port, service.protocol), service.name);
-      if (is_new) continue;
-      const std::string listener =
-          Endpoint{vip, port}.text() + "/" + std::string(to_string(service.protocol));
-      scope.error(key,
-                  it->second == service.name
-                      ? listener + " is listed twice in this service"
-                      : listener + " belongs to service \"" + it->second + "\" already",
-                  "one service, one address, port and protocol: change one of them");
-    }
-  }
-}
 
 void check_backend(const Scope& scope, const ServiceConfig& service, const BackendConfig& backend) {
   if (!is_host_address(backend.address))
@@ -200,7 +169,7 @@ void check_nat(const Scope& scope, const ServiceConfig& service) {
     scope.error("source_pool", "forward = \"nat\" needs addresses for the servers to answer to",
                 "write source_pool = [\"10.0.1.2\"]: addresses of this host used for nothing else");
   if (service.vips.empty()) return;
-  const Address& vip = service.vips.front();
+  const Address& vip = service.vips.front().prefix.address;
   const auto check = [&](const std::string& key, const Address& address, const Address& other,
                          std::string_view others_key) {
     if (address.is_ipv4() == other.is_ipv4()) return;
@@ -211,12 +180,11 @@ void check_nat(const Scope& scope, const ServiceConfig& service) {
                 "write one service for each family, or use forward = \"ipip\"");
   };
   // What servers see is of their family: that of the VIPs, or IPv4 for IPv6 clients (NAT64).
-  const bool is_nat64 =
-      !vip.is_ipv4() && !service.source_pool.empty() && service.source_pool.front().is_ipv4();
+  const bool is_nat64 = service.is_nat64();
   const Address& inside = is_nat64 ? service.source_pool.front() : vip;
   const std::string_view inside_key = is_nat64 ? "source_pool" : "vip";
   for (std::size_t i = 1; i < service.vips.size(); ++i)
-    check(indexed("vip", i), service.vips[i], vip, "vip");
+    check(indexed("vip", i), service.vips[i].prefix.address, vip, "vip");
   for (std::size_t i = 0; i < service.source_pool.size(); ++i)
     check(indexed("source_pool", i), service.source_pool[i], inside, inside_key);
   for (std::size_t i = 0; i < service.backends.size(); ++i)
@@ -226,7 +194,8 @@ void check_nat(const Scope& scope, const ServiceConfig& service) {
 void check_service(const Scope& scope, const ServiceConfig& service, Claims& claims) {
   scope.spelling("forward", service.forward);
   scope.spelling("protocol", service.protocol);
-  check_listeners(scope, service, claims);
+  claims.listeners.check(scope, service);
+  check_listening(scope, service);
   check_nat(scope, service);
   check_nat_tcp(scope, service);
   check_tunnel(scope, service);
@@ -260,8 +229,8 @@ void check_service(const Scope& scope, const ServiceConfig& service, Claims& cla
 // What only shows when all services are known: an address in two roles, and the totals.
 void check_whole(const Scope& root, const Config& config, const Claims& claims) {
   for (const auto& [address, path] : claims.sources)
-    if (claims.vips.contains(address))
-      root.error(path, address.text() + " is a VIP of service \"" + claims.vips.at(address) + "\"",
+    if (const std::string* owner = claims.listeners.owner_of(address))
+      root.error(path, address.text() + " is a VIP of service \"" + *owner + "\"",
                  "use an address for the pool that is used for nothing else");
   std::size_t backends = 0;
   for (std::size_t s = 0; s < config.services.size(); ++s) {
@@ -269,9 +238,8 @@ void check_whole(const Scope& root, const Config& config, const Claims& claims) 
     for (std::size_t b = 0; b < config.services[s].backends.size(); ++b) {
       const Address& address = config.services[s].backends[b].address;
       const std::string path = indexed("service", s) + "." + indexed("backend", b) + ".address";
-      if (claims.vips.contains(address))
-        root.error(path,
-                   address.text() + " is a VIP of service \"" + claims.vips.at(address) + "\"",
+      if (const std::string* owner = claims.listeners.owner_of(address))
+        root.error(path, address.text() + " is a VIP of service \"" + *owner + "\"",
                    "write the server's own address: packets to a VIP would come back here");
     }
   }
@@ -281,7 +249,7 @@ void check_whole(const Scope& root, const Config& config, const Claims& claims) 
                  "at most " + std::to_string(limit) + " are supported");
   };
   at_most("services", config.services.size(), services_max);
-  at_most("combinations of vip, port and protocol", claims.listeners.size(), listeners_max / 2);
+  at_most("combinations of vip, port and protocol", claims.listeners.count(), listeners_max / 2);
   at_most("backends", backends, backends_max / 2);
   at_most("source-pool addresses", claims.sources.size(), source_addresses_max / 2);
 }

@@ -31,7 +31,14 @@ void check_l3dsr(const ConfigScope& scope, const ServiceConfig& service) {
   for (std::size_t i = 1; i < service.vips.size(); ++i)
     scope.error(indexed("vip", i), "forward = \"l3dsr\" has one vip: the DSCP stands for it",
                 "write one service for each vip, with a DSCP of its own");
-  const Address& vip = service.vips.front();
+  if (!service.vips.front().prefix.is_one_address())
+    scope.error(indexed("vip", 0), "forward = \"l3dsr\" has one vip: the DSCP stands for it",
+                "write an address instead of a prefix, or use forward = \"ipip\"");
+  if (service.protocol == Protocol::any)
+    scope.error("protocol",
+                "forward = \"l3dsr\" changes an address that other protocols' checksums may cover",
+                "write \"tcp\", \"udp\" or \"sctp\", or use forward = \"ipip\"");
+  const Address& vip = service.vips.front().prefix.address;
   for (std::size_t i = 0; i < service.backends.size(); ++i) {
     const Address& address = service.backends[i].address;
     if (address.family() == vip.family()) continue;
@@ -80,8 +87,8 @@ std::size_t mtu_bytes_min(const ServiceConfig& service) {
   std::size_t out = ipv4_mtu_bytes_min;
   for (const BackendConfig& backend : service.backends) {
     if (!backend.address.is_ipv4()) out = std::max<std::size_t>(out, ipv6_mtu_bytes_min);
-    for (const Address& vip : service.vips) {
-      if (vip.is_ipv4())
+    for (const VipBlock& vip : service.vips) {
+      if (vip.prefix.address.is_ipv4())
         out = std::max(out, ipv4_mtu_bytes_min + overhead_bytes(service, backend.address));
       else if (service.forward == Forward::nat && backend.address.is_ipv4())
         out = std::max<std::size_t>(out, nat64_ipv4_mtu_bytes_min);
@@ -106,14 +113,15 @@ void check_sizes(const ConfigScope& scope, const ServiceConfig& service) {
     scope.error("mss_clamp", "mss_clamp is " + clamp.text(),
                 "write \"off\", \"auto\", or a number from 536 to 65495");
   if (clamp != MssClamp{} && service.protocol != Protocol::tcp)
-    scope.error("mss_clamp", "only TCP announces a segment size, and this service is UDP",
+    scope.error("mss_clamp",
+                "only TCP announces a segment size, and this service is for another protocol",
                 "leave it out");
 }
 
 // A server knows the VIP by the DSCP alone: one DSCP, one VIP, at each address.
 void check_dscps(const ConfigScope& root, const Config& config) {
   struct Use {
-    Address vip;
+    VipBlock vip;
     std::string service;
   };
   std::map<std::pair<Address, std::uint8_t>, Use> uses;
@@ -136,23 +144,31 @@ void check_dscps(const ConfigScope& root, const Config& config) {
   }
 }
 
+bool meet(const Prefix& one, const Prefix& other) {
+  return one.contains(other.address) || other.contains(one.address);
+}
+
+// The first service of this kind that has an address of the block; null when none has.
+const ServiceConfig* forwarded_service_at(const Config& config, const VipBlock& block) {
+  for (const ServiceConfig& service : config.services)
+    for (const VipBlock& vip : service.vips)
+      if (service.forward != Forward::local && meet(vip.prefix, block.prefix)) return &service;
+  return nullptr;
+}
+
 // Its errors and fragments name no listener, so an address is either the kernel's or ours.
 void check_local_vips(const ConfigScope& root, const Config& config) {
-  std::map<Address, std::string> forwarded;
-  for (const ServiceConfig& service : config.services)
-    if (service.forward != Forward::local)
-      for (const Address& vip : service.vips) forwarded.emplace(vip, service.name);
   for (std::size_t s = 0; s < config.services.size(); ++s) {
     const ServiceConfig& service = config.services[s];
     if (service.forward != Forward::local) continue;
     for (std::size_t i = 0; i < service.vips.size(); ++i) {
-      const auto it = forwarded.find(service.vips[i]);
-      if (it == forwarded.end()) continue;
-      root.error(
-          indexed("service", s) + "." + indexed("vip", i),
-          it->first.text() + " is a VIP of service \"" + it->second + "\" too, which is not local",
-          "write another vip: fragments and ICMP errors to it go to the kernel or to "
-          "backends, not to both");
+      const ServiceConfig* other = forwarded_service_at(config, service.vips[i]);
+      if (other == nullptr) continue;
+      root.error(indexed("service", s) + "." + indexed("vip", i),
+                 service.vips[i].text() + " is a VIP of service \"" + other->name +
+                     "\" too, which is not local",
+                 "write another vip: fragments and ICMP errors to it go to the kernel or to "
+                 "backends, not to both");
     }
   }
 }
@@ -174,6 +190,9 @@ void check_ways_to_kernel(const ConfigScope& root, const Config& config) {
 
 void check_forward(const ConfigScope& scope, const ServiceConfig& service) {
   check_l3dsr(scope, service);
+  if (service.is_nat64() && service.protocol == Protocol::sctp)
+    scope.error("protocol", "SCTP is not translated from IPv6 to IPv4",
+                "write \"tcp\" or \"udp\", or give the service an IPv6 source_pool and backends");
   check_local(scope, service);
   check_sizes(scope, service);
 }

@@ -3,11 +3,6 @@
 namespace sluice {
 namespace {
 
-bool is_nat64(const ServiceConfig& service) {
-  return !service.vips.empty() && !service.source_pool.empty() &&
-         service.vips.front().family() != service.source_pool.front().family();
-}
-
 // `why`: what the feature needs of the mode and the protocol.
 void check_where(const ConfigScope& scope, const ServiceConfig& service, std::string_view key,
                  std::string_view why) {
@@ -20,7 +15,7 @@ void check_where(const ConfigScope& scope, const ServiceConfig& service, std::st
   } else if (service.protocol != Protocol::tcp) {
     scope.error(key, std::string(key) + " goes with protocol = \"tcp\" only",
                 "leave it out, or write a service for TCP and one for UDP");
-  } else if (is_nat64(service)) {
+  } else if (service.is_nat64()) {
     scope.error(key,
                 std::string(key) +
                     " does not go with IPv6 clients of IPv4 servers: it shifts the "

@@ -17,18 +17,29 @@
 //   data plane -> control plane   Report, on connect, then whenever one of its fields changes
 //   control plane -> data plane   Config, Health, Paths: each whole, each with its generation, in
 //   any order
+//   control plane -> data plane   CaptureRequest, whose generation is the capture's number;
+//   StopCapture ends it
+//   data plane -> control plane   CapturePieces with that number, until one says it is the last
 //
 // A value whose generation the data plane already has is sent again after a reconnect all the same:
 // it costs nothing.
 
 namespace sluice {
 
-enum class MessageType : std::uint16_t { report = 1, config = 2, health = 3, paths = 4 };
+enum class MessageType : std::uint16_t {
+  report = 1,
+  config = 2,
+  health = 3,
+  paths = 4,
+  capture = 5,
+  stop_capture = 6,
+  captured = 7,
+};
 
 /// In front of every message; little-endian.
 struct MessageHeader {
   static constexpr std::uint32_t magic_value = 0x43554c53;  // "SLUC"
-  static constexpr std::uint16_t version_value = 1;  // of this header and every message's fields
+  static constexpr std::uint16_t version_value = 2;  // of this header and every message's fields
   static constexpr std::size_t length_bytes_max = 256UL << 20;
 
   std::uint32_t magic = magic_value;
@@ -64,6 +75,12 @@ struct Report {
     visit("notes", self.notes);
   }
   friend bool operator==(const Report&, const Report&) = default;
+};
+
+/// Ends the capture of this number, if it still runs.
+struct StopCapture {
+  template <typename Self, typename Visitor>
+  static void fields(Self&, Visitor&&) {}
 };
 
 /// Header and body, ready to send.

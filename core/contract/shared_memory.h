@@ -45,6 +45,12 @@ struct ListenerRecord {
   Protocol protocol = Protocol::tcp;
   std::uint8_t in_use = 0;
   FixedText<name_bytes_max + 1> service;
+  std::uint16_t last_port = 0;
+  std::uint8_t prefix_bits = 0;  // of the VIPs
+
+  [[nodiscard]] Listening listening() const {
+    return {VipBlock(Prefix{vip, prefix_bits}), {Port(port), Port(last_port)}, protocol};
+  }
 };
 
 struct BackendRecord {
@@ -105,11 +111,12 @@ struct alignas(64) WorkerCounters {
   std::uint64_t fragments_evicted = 0;  // first fragments that were forgotten before their time
   // Packets of services with quic_lb: which way they found their backend.
   std::uint64_t quic_by_connection_id = 0;
-  std::uint64_t quic_by_flow = 0;      // the connection ID names no server: by flow table or slot
-  std::uint64_t quic_flows_moved = 0;  // known flows whose next connection ID named another server
+  std::uint64_t quic_by_flow = 0;       // the connection ID names no server: by flow table or slot
+  std::uint64_t quic_flows_moved = 0;   // known flows whose next connection ID named another server
   std::uint64_t sources_evicted = 0;    // sources that were forgotten for newer ones
   std::uint64_t sources_untracked = 0;  // packets that no limit was applied to: no room for theirs
   std::array<TableGauge, table_kind_count> tables{};  // by TableKind
+  std::uint64_t busy_ns = 0;  // spent on bursts; the rest of the time it polled in vain
   alignas(64) std::array<TrafficCounter, listeners_max> listeners;
   alignas(64) std::array<BackendCounter, backends_max> backends;
 };
@@ -142,6 +149,7 @@ struct FlowsSegment {
   FlowTick now = 0;        // the worker's clock, stored once a second
   std::uint64_t flows4_offset = 0, flows4_buckets = 0;
   std::uint64_t flows6_offset = 0, flows6_buckets = 0;
+  std::uint64_t wide_offset = 0, wide_buckets = 0;
   std::uint64_t returns4_offset = 0, returns4_buckets = 0;
   std::uint64_t returns6_offset = 0, returns6_buckets = 0;
   std::uint64_t sessions_offset = 0, sessions_count = 0;

@@ -1,5 +1,6 @@
 #include "core/contract/shared_view.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -11,6 +12,27 @@ template <typename T>
 std::optional<T> copy_at(std::span<const std::uint8_t> memory, std::uint64_t offset) {
   if (offset > memory.size() || memory.size() - offset < sizeof(T)) return std::nullopt;
   return load_unaligned<T>(memory.data() + offset);
+}
+
+// An exact listener says what its flows' keys leave out.
+template <typename Entry>
+FiveTuple tuple_of(const Entry& entry, const ListenerRecord& listener) {
+  const FlowKey key = entry.flow_key();
+  FiveTuple out{key.client, listener.vip, Port::from_be(key.client_port), Port(listener.port),
+                listener.protocol};
+  if constexpr (std::is_same_v<Entry, WideFlowEntry>) {
+    out.destination = entry.vip;
+    out.destination_port = Port::from_be(entry.vip_port);
+    out.protocol = entry.protocol;
+  }
+  return out;
+}
+
+// Without any, the wide table is memory that nobody has touched: to read it would make it real.
+bool has_wide_listener(const CountersSegment& directory) {
+  return std::ranges::any_of(directory.listeners, [](const ListenerRecord& record) {
+    return record.in_use != 0 && record.listening().is_wide();
+  });
 }
 
 }  // namespace
@@ -102,7 +124,7 @@ template <typename Entry>
 std::span<const typename ConnectionTable<Entry>::Bucket> FlowsView::table(
     std::uint64_t offset, std::uint64_t buckets) const {
   using Bucket = typename ConnectionTable<Entry>::Bucket;
-  const bool fits = offset % sizeof(Bucket) == 0 && offset <= memory_.size() &&
+  const bool fits = offset % alignof(Bucket) == 0 && offset <= memory_.size() &&
                     buckets <= (memory_.size() - offset) / sizeof(Bucket) &&
                     std::has_single_bit(buckets);
   if (!fits) return {};
@@ -136,26 +158,35 @@ FlowRecord FlowsView::describe(const FlowValue& value, const FiveTuple& tuple) c
   return out;
 }
 
+template <typename Entry>
+std::optional<FlowRecord> FlowsView::find_in(std::uint64_t offset, std::uint64_t buckets,
+                                             const typename Entry::Key& key,
+                                             const FiveTuple& tuple) const {
+  const auto memory = table<Entry>(offset, buckets);
+  if (memory.empty()) return std::nullopt;
+  using Bucket = typename ConnectionTable<Entry>::Bucket;
+  // The table type is the writer's; `find` reads only.
+  const ConnectionTable<Entry> view({const_cast<Bucket*>(memory.data()), memory.size()},
+                                    header_.seed);
+  const Entry* entry = view.find(key, view.hash(key));
+  if (entry == nullptr) return std::nullopt;
+  const Entry copy = *entry;
+  if (!copy.has_key(key)) return std::nullopt;
+  return describe(copy.flow, tuple);
+}
+
 std::optional<FlowRecord> FlowsView::find(const FiveTuple& tuple, std::uint16_t listener) const {
   const FlowKey key{tuple.source, tuple.source_port.be(), listener};
-  const auto look = [&]<typename Entry>(std::uint64_t offset,
-                                        std::uint64_t buckets) -> std::optional<FlowRecord> {
-    const auto memory = table<Entry>(offset, buckets);
-    if (memory.empty()) return std::nullopt;
-    using Bucket = typename ConnectionTable<Entry>::Bucket;
-    // The table type is the writer's; `find` reads only.
-    const ConnectionTable<Entry> view({const_cast<Bucket*>(memory.data()), memory.size()},
-                                      header_.seed);
-    const auto bits = Entry::key_of(key);
-    const Entry* entry = view.find(bits, view.hash(bits));
-    if (entry == nullptr) return std::nullopt;
-    const Entry copy = *entry;
-    if (!copy.has_key(bits)) return std::nullopt;
-    return describe(copy.flow, tuple);
-  };
-  return tuple.source.is_ipv4()
-             ? look.template operator()<FlowEntry4>(header_.flows4_offset, header_.flows4_buckets)
-             : look.template operator()<FlowEntry6>(header_.flows6_offset, header_.flows6_buckets);
+  return tuple.source.is_ipv4() ? find_in<FlowEntry4>(header_.flows4_offset, header_.flows4_buckets,
+                                                      FlowEntry4::key_of(key), tuple)
+                                : find_in<FlowEntry6>(header_.flows6_offset, header_.flows6_buckets,
+                                                      FlowEntry6::key_of(key), tuple);
+}
+
+std::optional<FlowRecord> FlowsView::find_wide(const FiveTuple& tuple) const {
+  const WideFlowEntry::Key key{tuple.source, tuple.destination, tuple.source_port.be(),
+                               tuple.destination_port.be(), tuple.protocol};
+  return find_in<WideFlowEntry>(header_.wide_offset, header_.wide_buckets, key, tuple);
 }
 
 template <typename Entry>
@@ -169,9 +200,7 @@ bool FlowsView::visit_table(std::uint64_t offset, std::uint64_t buckets, const C
       if (key.listener >= listeners_max) continue;
       const ListenerRecord& listener = names.directory().listeners[key.listener];
       if (listener.in_use == 0) continue;
-      const FiveTuple tuple{key.client, listener.vip, Port::from_be(key.client_port),
-                            Port(listener.port), listener.protocol};
-      FlowRecord record = describe(copy.flow, tuple);
+      FlowRecord record = describe(copy.flow, tuple_of(copy, listener));
       if (record.is_nat) {
         const auto nat = session(copy.flow.value);
         if (nat && nat->source < source_addresses_max)
@@ -184,8 +213,10 @@ bool FlowsView::visit_table(std::uint64_t offset, std::uint64_t buckets, const C
 
 void FlowsView::for_each(const CountersView& names,
                          const std::function<bool(const FlowRecord&)>& visit) const {
-  if (visit_table<FlowEntry4>(header_.flows4_offset, header_.flows4_buckets, names, visit))
-    visit_table<FlowEntry6>(header_.flows6_offset, header_.flows6_buckets, names, visit);
+  if (visit_table<FlowEntry4>(header_.flows4_offset, header_.flows4_buckets, names, visit) &&
+      visit_table<FlowEntry6>(header_.flows6_offset, header_.flows6_buckets, names, visit) &&
+      has_wide_listener(names.directory()))
+    visit_table<WideFlowEntry>(header_.wide_offset, header_.wide_buckets, names, visit);
 }
 
 }  // namespace sluice

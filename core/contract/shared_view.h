@@ -57,9 +57,17 @@ class FlowsView {
  public:
   [[nodiscard]] static std::optional<FlowsView> open(std::span<const std::uint8_t> memory);
 
-  /// The flow of this client and listener, if the table holds it.
+  /// The flow of this client and exact listener, if the table holds it.
   [[nodiscard]] std::optional<FlowRecord> find(const FiveTuple& tuple,
                                                std::uint16_t listener) const;
+  /// The flow of this tuple to a listener of either kind, which the directory has as `id`.
+  [[nodiscard]] std::optional<FlowRecord> find(const FiveTuple& tuple, const Listener& listener,
+                                               std::uint16_t id) const {
+    return listener.is_wide ? find_wide(flow_tuple(listener, tuple)) : find(tuple, id);
+  }
+  /// The flow of this tuple to a wide listener. To a service for any protocol: without ports, of
+  /// Protocol::any.
+  [[nodiscard]] std::optional<FlowRecord> find_wide(const FiveTuple& tuple) const;
   /// Visits flows until `visit` returns false. `names` gives the VIP of each listener.
   void for_each(const CountersView& names,
                 const std::function<bool(const FlowRecord&)>& visit) const;
@@ -71,6 +79,10 @@ class FlowsView {
   template <typename Entry>
   bool visit_table(std::uint64_t offset, std::uint64_t buckets, const CountersView& names,
                    const std::function<bool(const FlowRecord&)>& visit) const;
+  template <typename Entry>
+  [[nodiscard]] std::optional<FlowRecord> find_in(std::uint64_t offset, std::uint64_t buckets,
+                                                  const typename Entry::Key& key,
+                                                  const FiveTuple& tuple) const;
   [[nodiscard]] FlowRecord describe(const FlowValue& value, const FiveTuple& tuple) const;
   [[nodiscard]] std::optional<NatSession> session(std::uint32_t number) const;
 

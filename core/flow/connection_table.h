@@ -15,20 +15,21 @@
 namespace sluice {
 
 /// A hash table of fixed size over memory that someone else owns (shared with readers in other
-/// processes). One bucket is one cache line of 64 bytes; a key lives in one of two buckets, nearly
+/// processes). One bucket is one cache line of 64 bytes, or two entries of a
+/// line each; a key lives in one of two buckets, nearly
 /// always the first, so a hit costs one cache miss, which `prefetch` can start early. Never
 /// allocates. One thread writes; other processes may read and may see an entry half-written
 /// (core/contract/shared_view.h copies and checks).
 ///
-/// Entry: trivially copyable, sizeof divides 64, all-zero bytes mean empty, with
+/// Entry: trivially copyable, sizeof divides 64 or is 64, all-zero bytes mean empty, with
 ///   Key, Key key() const, bool is_empty() const, bool has_key(const Key&) const,
 ///   static std::uint64_t hash(const Key&, std::uint64_t seed).
 template <typename Entry>
 class ConnectionTable {
  public:
   using Key = typename Entry::Key;
-  static constexpr std::size_t ways = 64 / sizeof(Entry);
-  static_assert(ways * sizeof(Entry) == 64 && std::is_trivially_copyable_v<Entry>);
+  static constexpr std::size_t ways = std::max<std::size_t>(64 / sizeof(Entry), 2);
+  static_assert(64 % sizeof(Entry) == 0 && std::is_trivially_copyable_v<Entry>);
 
   struct alignas(64) Bucket {
     std::array<Entry, ways> entries;
@@ -52,7 +53,11 @@ class ConnectionTable {
   }
 
   [[nodiscard]] std::uint64_t hash(const Key& key) const { return Entry::hash(key, seed_); }
-  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[primary(hash)]); }
+  void prefetch(std::uint64_t hash) const {
+    const Bucket& bucket = buckets_[primary(hash)];
+    __builtin_prefetch(&bucket);
+    if constexpr (sizeof(Bucket) > 64) __builtin_prefetch(&bucket.entries.back());
+  }
 
   /// The key's entry, or null. The pointer is good until the next insert.
   [[nodiscard]] Entry* find(const Key& key, std::uint64_t hash) const {

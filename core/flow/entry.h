@@ -19,9 +19,10 @@ using FlowTick = std::uint16_t;
 /// What we know of a flow's life, from the direction we see.
 enum class FlowState : std::uint8_t {
   empty,
-  opening,      // TCP, only SYNs so far
-  established,  // TCP after an ACK; UDP once the client has spoken again
-  closing,      // TCP after FIN or RST
+  opening,      // TCP, only SYNs so far; SCTP, only INITs
+  established,  // after an ACK, or any other chunk; UDP once the client has spoken again; IP at
+                // once
+  closing,      // TCP after FIN or RST; SCTP after SHUTDOWN ACK, SHUTDOWN COMPLETE or ABORT
   unanswered,   // UDP, a new client's, which may be forged; with a NAT session, however many
   answered,     // UDP with a NAT session: the server spoke, the client has not since
 };
@@ -137,6 +138,49 @@ struct FlowEntry6 {
 };
 static_assert(sizeof(FlowEntry6) == 32);
 
+/// A flow of a wide listener, which does not stand for VIP, port and protocol: one cache line. Of a
+/// service for any protocol the ports are zero and the protocol is Protocol::any. Which listener
+/// has it is not part of the key, so that flows outlive a change of the ranges.
+struct alignas(64) WideFlowEntry {
+  struct Key {
+    Address client;
+    Address vip;
+    Be16 client_port;
+    Be16 vip_port;
+    Protocol protocol = Protocol::any;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  Address client;
+  Address vip;
+  Be16 client_port;
+  Be16 vip_port;
+  Protocol protocol{};
+  std::uint8_t unused = 0;
+  std::uint16_t listener = 0;
+  FlowValue flow;
+  std::array<std::uint8_t, 16> unused_too{};
+
+  [[nodiscard]] FlowKey flow_key() const { return {client, client_port, listener}; }
+  [[nodiscard]] Key key() const { return {client, vip, client_port, vip_port, protocol}; }
+  void set_key(const Key& key) {
+    client = key.client;
+    vip = key.vip;
+    client_port = key.client_port;
+    vip_port = key.vip_port;
+    protocol = key.protocol;
+  }
+  [[nodiscard]] bool is_empty() const { return flow.state == FlowState::empty; }
+  [[nodiscard]] bool has_key(const Key& other) const { return !is_empty() && key() == other; }
+  [[nodiscard]] static std::uint64_t hash(const Key& key, std::uint64_t seed) {
+    const std::uint64_t rest = static_cast<std::uint64_t>(key.client_port.raw()) << 32 |
+                               static_cast<std::uint64_t>(key.vip_port.raw()) << 16 |
+                               static_cast<std::uint64_t>(key.protocol);
+    const std::uint64_t vip = detail::hash_words(key.vip.raw_high(), key.vip.raw_low(), rest, seed);
+    return detail::hash_words(key.client.raw_high(), key.client.raw_low(), vip, seed);
+  }
+};
+static_assert(sizeof(WideFlowEntry) == 64);
+
 /// Both directions of one full-NAT flow: one cache line, found by number from either table.
 struct alignas(64) NatSession {
   Address client;
@@ -152,7 +196,7 @@ struct alignas(64) NatSession {
   std::uint32_t target = 0;                  // Target bits
   FlowTick last_seen = 0;
   FlowState state : 7 = FlowState::empty;  // g++ 12 takes no {} for a whole session then
-  std::uint8_t is_adjusted : 1 = 0;  // its NatAdjust (core/flow/adjust.h) is in use
+  std::uint8_t is_adjusted : 1 = 0;        // its NatAdjust (core/flow/adjust.h) is in use
   std::uint8_t protocol = 0;
 };
 static_assert(sizeof(NatSession) == 64);
@@ -162,15 +206,22 @@ struct NatReturnKey {
   Address server;
   Be16 server_port;
   Be16 source_port;
-  std::uint16_t source = 0;  // index into Snapshot::sources
+  std::uint16_t source = 0;  // index into Snapshot::sources, far below 0x4000
   Protocol protocol = Protocol::tcp;
+
+  [[nodiscard]] std::uint16_t tagged_source() const {
+    const unsigned tag = protocol == Protocol::udp    ? 0x8000U
+                         : protocol == Protocol::sctp ? 0x4000U
+                                                      : 0U;
+    return static_cast<std::uint16_t>(source | tag);
+  }
 };
 
 struct NatReturn4 {
   struct Key {
     std::uint64_t endpoint =
         0;  // server address, server port, our port, each as loaded from the wire
-    std::uint16_t source = 0;  // with the top bit set for UDP
+    std::uint16_t source = 0;  // with the top bits for the protocol
     friend bool operator==(const Key&, const Key&) = default;
   };
   std::uint64_t endpoint = 0;
@@ -181,7 +232,7 @@ struct NatReturn4 {
   [[nodiscard]] static Key key_of(const NatReturnKey& key) {
     return {static_cast<std::uint64_t>(key.server.ipv4().raw()) << 32 |
                 static_cast<std::uint64_t>(key.server_port.raw()) << 16 | key.source_port.raw(),
-            static_cast<std::uint16_t>(key.source | (key.protocol == Protocol::udp ? 0x8000 : 0))};
+            key.tagged_source()};
   }
   [[nodiscard]] Key key() const { return {endpoint, source}; }
   void set_key(const Key& key) {
@@ -203,7 +254,7 @@ struct NatReturn6 {
   struct Key {
     std::uint64_t high = 0;
     std::uint64_t low = 0;
-    std::uint64_t rest = 0;  // server port, our port, source with the top bit set for UDP
+    std::uint64_t rest = 0;  // server port, our port, source with the top bits for the protocol
     friend bool operator==(const Key&, const Key&) = default;
   };
   std::uint64_t high = 0;
@@ -213,7 +264,7 @@ struct NatReturn6 {
   std::uint32_t used = 0;
 
   [[nodiscard]] static Key key_of(const NatReturnKey& key) {
-    const std::uint64_t source = key.source | (key.protocol == Protocol::udp ? 0x8000U : 0U);
+    const std::uint64_t source = key.tagged_source();
     return {key.server.raw_high(), key.server.raw_low(),
             source << 32 | static_cast<std::uint64_t>(key.server_port.raw()) << 16 |
                 key.source_port.raw()};

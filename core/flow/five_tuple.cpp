@@ -3,8 +3,15 @@
 namespace sluice {
 
 std::string FiveTuple::text() const {
-  return std::string(to_string(protocol)) + " " + Endpoint{source, source_port}.text() + " -> " +
-         Endpoint{destination, destination_port}.text();
+  return protocol_text(protocol) + " " + source_text() + " -> " + destination_text();
+}
+
+std::string FiveTuple::source_text() const {
+  return has_ports(protocol) ? Endpoint{source, source_port}.text() : source.text();
+}
+
+std::string FiveTuple::destination_text() const {
+  return has_ports(protocol) ? Endpoint{destination, destination_port}.text() : destination.text();
 }
 
 }  // namespace sluice

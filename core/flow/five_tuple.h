@@ -13,7 +13,11 @@ struct FiveTuple {
   Port source_port;
   Port destination_port;
   Protocol protocol = Protocol::tcp;
-  [[nodiscard]] std::string text() const;  // "tcp 192.0.2.1:1234 -> 203.0.113.10:80"
+  /// "tcp 192.0.2.1:1234 -> 203.0.113.10:80", "gre 192.0.2.1 -> 203.0.113.10"
+  [[nodiscard]] std::string text() const;
+  /// One end of it: "192.0.2.1:1234", or without port where the protocol has none.
+  [[nodiscard]] std::string source_text() const;
+  [[nodiscard]] std::string destination_text() const;
   friend constexpr bool operator==(const FiveTuple&, const FiveTuple&) = default;
 };
 

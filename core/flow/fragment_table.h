@@ -23,7 +23,7 @@ struct FragmentKey {
 struct FirstFragment {
   Be16 source_port;
   Be16 destination_port;
-  std::uint8_t protocol = 0;  // TCP or UDP
+  std::uint8_t protocol = 0;  // TCP, UDP or SCTP
   std::uint8_t tcp_flags = 0;
   friend bool operator==(const FirstFragment&, const FirstFragment&) = default;
 };

@@ -7,7 +7,7 @@ namespace {
 Port probe_port(const ServiceConfig& service, const BackendConfig& backend) {
   if (service.health.port != Port{}) return service.health.port;
   if (backend.port != Port{}) return backend.port;
-  return service.ports.empty() ? Port{} : service.ports.front();
+  return service.ports.empty() ? Port{} : service.ports.front().first;
 }
 
 }  // namespace

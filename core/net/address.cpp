@@ -2,9 +2,16 @@
 
 #include <charconv>
 #include <cstdio>
+#include <utility>
 
 namespace sluice {
 namespace {
+
+// By IANA's number. Those that people look for at a balancer.
+constexpr std::pair<std::uint8_t, std::string_view> protocol_names[] = {
+    {1, "icmp"}, {4, "ipip"}, {6, "tcp"},     {17, "udp"},   {41, "ipv6"}, {47, "gre"},
+    {50, "esp"}, {51, "ah"},  {58, "icmpv6"}, {132, "sctp"}, {255, "any"},
+};
 
 // One decimal octet without a leading zero: "01" is octal to some readers and decimal to others.
 std::optional<std::uint8_t> parse_octet(std::string_view text) {
@@ -205,14 +212,27 @@ std::string_view to_string(Protocol protocol) {
       return "tcp";
     case Protocol::udp:
       return "udp";
+    case Protocol::sctp:
+      return "sctp";
+    case Protocol::any:
+      return "any";
   }
   return "?";
 }
 
+std::string protocol_text(Protocol protocol) {
+  for (const auto& [number, name] : protocol_names)
+    if (number == static_cast<std::uint8_t>(protocol)) return std::string(name);
+  return std::to_string(static_cast<unsigned>(protocol));
+}
+
 std::optional<Protocol> parse_protocol(std::string_view text) {
-  if (text == "tcp") return Protocol::tcp;
-  if (text == "udp") return Protocol::udp;
-  return std::nullopt;
+  for (const auto& [number, name] : protocol_names)
+    if (text == name && number != static_cast<std::uint8_t>(Protocol::any)) return Protocol{number};
+  std::uint8_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return Protocol{number} == Protocol::any ? std::nullopt : std::optional(Protocol{number});
 }
 
 }  // namespace sluice

@@ -15,8 +15,9 @@ namespace sluice {
 
 enum class Family : std::uint8_t { ipv4 = 4, ipv6 = 6 };
 
-/// The protocols a service can have, by their IANA number.
-enum class Protocol : std::uint8_t { tcp = 6, udp = 17 };
+/// The protocols a service can have, by their IANA number. `any` is every one of IP's (IANA keeps
+/// 255 reserved).
+enum class Protocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132, any = 255 };
 
 /// An IPv4 or IPv6 address: sixteen bytes in network order, IPv4 as ::ffff:a.b.c.d (RFC 4291
 /// section 2.5.5.2). An IPv6 packet that carries such a mapped address is refused by the parser, so
@@ -72,7 +73,7 @@ class Address {
   std::array<std::uint8_t, 16> bytes_{};
 };
 
-/// A TCP or UDP port in host order; 0 means "none".
+/// A port of TCP, UDP or SCTP in host order; 0 means "none".
 class Port {
  public:
   constexpr Port() = default;
@@ -106,8 +107,15 @@ struct MacAddress {
   friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
 };
 
+/// Of the protocols a service can have; "?" for others.
 [[nodiscard]] std::string_view to_string(Protocol protocol);
+/// Of every IP protocol: "tcp", "icmp", "gre", "esp", or its number.
+[[nodiscard]] std::string protocol_text(Protocol protocol);
+/// Either spelling; not "any".
 [[nodiscard]] std::optional<Protocol> parse_protocol(std::string_view text);
+[[nodiscard]] constexpr bool has_ports(Protocol protocol) {
+  return protocol == Protocol::tcp || protocol == Protocol::udp || protocol == Protocol::sctp;
+}
 
 }  // namespace sluice
 

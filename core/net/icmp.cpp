@@ -119,8 +119,10 @@ void write_too_big(std::uint8_t* quoted, const ParsedPacket& packet, std::uint16
 
 bool may_cause_error(const ParsedPacket& packet) {
   if (packet.source.is_unspecified() || packet.source.is_multicast()) return false;
-  if (packet.is_fragment && !packet.has_ports) return false;
-  return packet.layer4 == Layer4::tcp || packet.layer4 == Layer4::udp;
+  if (packet.is_later_fragment || is_icmp_error(packet)) return false;
+  if (packet.layer4 == Layer4::icmp)
+    return packet.icmp_type != wire::icmp_redirect && packet.icmp_type != wire::icmp_source_quench;
+  return packet.layer4 != Layer4::icmpv6 || packet.icmp_type != wire::icmpv6_redirect;
 }
 
 }  // namespace sluice

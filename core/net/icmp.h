@@ -27,9 +27,9 @@ struct TooBigLayout {
 /// would have fitted.
 void write_too_big(std::uint8_t* quoted, const ParsedPacket& packet, std::uint16_t mtu_bytes);
 
-/// Whether an error may be sent about this packet at all: not about ICMP errors, fragments
-/// other than the first, multicast or unspecified sources (RFC 1122 section 3.2.2, RFC 4443
-/// section 2.4 e).
+/// Whether an error may be sent about this packet at all: not about ICMP errors and redirects,
+/// fragments other than the first, multicast or unspecified sources (RFC 1122 section 3.2.2, RFC
+/// 4443 section 2.4 e).
 [[nodiscard]] bool may_cause_error(const ParsedPacket& packet);
 
 }  // namespace sluice

@@ -55,6 +55,35 @@ Verdict parse_udp(Cursor& cursor, ParsedPacket& out) {
   return Verdict::none;
 }
 
+// The first chunk alone is looked at: INIT and SHUTDOWN COMPLETE come by themselves, SHUTDOWN ACK
+// and most ABORTs too (RFC 9260 section 6.10). What is missed ends when it is idle too long.
+std::uint8_t flags_of_sctp(const wire::SctpHeader& sctp, Cursor cursor) {
+  const auto* chunk = cursor.try_skip(sizeof sctp) ? cursor.peek<wire::SctpChunk>() : nullptr;
+  if (chunk == nullptr) return wire::TcpHeader::ack;
+  switch (chunk->type) {
+    case wire::SctpChunk::init:  // section 8.5.1 A: a tag of zero
+      return sctp.verification_tag == Be32{} ? wire::TcpHeader::syn : wire::TcpHeader::ack;
+    case wire::SctpChunk::abort:
+      return wire::TcpHeader::rst;
+    case wire::SctpChunk::shutdown_ack:
+    case wire::SctpChunk::shutdown_complete:
+      return wire::TcpHeader::fin;
+    default:  // chunk types are open-ended
+      return wire::TcpHeader::ack;
+  }
+}
+
+Verdict parse_sctp(Cursor& cursor, ParsedPacket& out) {
+  const auto* sctp = cursor.peek<wire::SctpHeader>();
+  if (sctp == nullptr) return Verdict::drop_truncated;
+  out.layer4 = Layer4::sctp;
+  out.tcp_flags = flags_of_sctp(*sctp, cursor);
+  out.source_port = sctp->source_port;
+  out.destination_port = sctp->destination_port;
+  out.has_ports = true;
+  return Verdict::none;
+}
+
 Verdict parse_icmp(Cursor& cursor, ParsedPacket& out) {
   const auto* icmp = cursor.peek<wire::IcmpHeader>();
   if (icmp == nullptr) return Verdict::drop_truncated;
@@ -70,6 +99,7 @@ Verdict parse_icmp(Cursor& cursor, ParsedPacket& out) {
   const bool is_icmp = out.family == Family::ipv4 ? out.ip_protocol == wire::protocol_icmp
                                                   : out.ip_protocol == wire::protocol_icmpv6;
   if (is_icmp) return parse_icmp(cursor, out);
+  if (out.ip_protocol == wire::protocol_sctp) return parse_sctp(cursor, out);
   out.layer4 = Layer4::other;
   return Verdict::passed_to_kernel;
 }
@@ -100,7 +130,8 @@ Verdict parse_ipv4(std::span<const std::uint8_t> frame, Cursor cursor, ParsedPac
   // Bytes after the IP packet are link padding and no part of layer 4.
   Cursor payload(frame.subspan(out.l3_offset + header_bytes, total_bytes - header_bytes));
   out.l4_offset = offset_in(frame, payload);
-  if ((fragment & wire::Ipv4Header::offset_mask) != 0) return Verdict::none;
+  out.is_later_fragment = (fragment & wire::Ipv4Header::offset_mask) != 0;
+  if (out.is_later_fragment) return Verdict::none;
   return parse_layer4(payload, out);
 }
 
@@ -143,6 +174,7 @@ Verdict parse_ipv4(std::span<const std::uint8_t> frame, Cursor cursor, ParsedPac
         }
         out.ip_protocol = fragment->next_header;
         later_fragment = offset_flags >> 3 != 0;
+        out.is_later_fragment = later_fragment;
         if (later_fragment) return Verdict::none;
         break;
       }
@@ -232,8 +264,10 @@ bool parse_quoted(std::span<const std::uint8_t> frame, const ParsedPacket& error
     out.layer4 = Layer4::tcp;
   else if (out.ip_protocol == wire::protocol_udp)
     out.layer4 = Layer4::udp;
+  else if (out.ip_protocol == wire::protocol_sctp)
+    out.layer4 = Layer4::sctp;
   else
-    return false;
+    return true;
   const auto* ports = cursor.peek<wire::Ports>();
   if (ports == nullptr) return false;
   out.source_port = ports->source;

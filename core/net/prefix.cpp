@@ -37,6 +37,11 @@ bool Prefix::contains(const Address& candidate) const {
          equal_bits(address, candidate, mapped_bits(*this));
 }
 
+Prefix Prefix::around(const Address& address, std::uint8_t length_bits) {
+  const Prefix block{address, length_bits};
+  return {masked(address, mapped_bits(block)), length_bits};
+}
+
 Address Prefix::at(std::uint64_t number) const {
   auto bytes = address.bytes();
   const unsigned fixed_bits = mapped_bits(*this);

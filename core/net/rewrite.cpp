@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "core/net/checksum.h"
+#include "core/net/crc32c.h"
 #include "core/net/wire.h"
 
 namespace sluice {
@@ -40,6 +41,7 @@ void set_addresses(std::uint8_t* frame, const ParsedPacket& packet, const Addres
   change.replace(quoted.destination_port, translation.destination_port);
   header_at<wire::Ports>(frame, quoted.l4_offset) = {translation.source_port,
                                                      translation.destination_port};
+  if (quoted.layer4 == Layer4::sctp) return;
   const bool is_udp = quoted.layer4 == Layer4::udp;
   const std::size_t at = quoted.l4_offset + (is_udp ? offsetof(wire::UdpHeader, checksum)
                                                     : offsetof(wire::TcpHeader, checksum));
@@ -48,6 +50,19 @@ void set_addresses(std::uint8_t* frame, const ParsedPacket& packet, const Addres
   if (is_udp && checksum.raw() == 0) return;
   checksum = change.apply(checksum);
   if (is_udp && checksum.raw() == 0) checksum = Be16::from_raw(0xffff);
+}
+
+// The CRC covers ports and all that follows, but no addresses (RFC 9260 section 6.8).
+[[gnu::cold]] void translate_sctp(std::uint8_t* frame, const ParsedPacket& packet,
+                                  const Translation& translation) {
+  auto& sctp = header_at<wire::SctpHeader>(frame, packet.l4_offset);
+  const auto before = load_unaligned<std::uint32_t>(&sctp);
+  sctp.source_port = translation.source_port;
+  sctp.destination_port = translation.destination_port;
+  const std::size_t end = std::size_t{packet.l3_offset} + packet.ip_length_bytes;
+  const std::uint32_t change = crc32c_change(before ^ load_unaligned<std::uint32_t>(&sctp),
+                                             end - packet.l4_offset - sizeof before);
+  sctp.checksum = Be32::from_raw(sctp.checksum.raw() ^ change);
 }
 
 Be16 folded_sum(std::span<const std::uint8_t> bytes) {
@@ -74,6 +89,8 @@ void translate(std::uint8_t* frame, const ParsedPacket& packet, const Translatio
     tcp.checksum = change.apply(tcp.checksum);
     return;
   }
+  if (packet.layer4 == Layer4::sctp) [[unlikely]]
+    return translate_sctp(frame, packet, translation);
   auto& udp = header_at<wire::UdpHeader>(frame, packet.l4_offset);
   udp.source_port = translation.source_port;
   udp.destination_port = translation.destination_port;

@@ -10,10 +10,11 @@
 
 namespace sluice {
 
-/// New addresses and ports of a TCP or UDP packet, of the packet's family. IP, TCP and UDP
-/// checksums are adjusted (RFC 1624); a UDP checksum of zero over IPv4 stays zero (RFC 768), and an
-/// adjusted one never becomes zero. Of a fragment without ports only IP's addresses and checksum
-/// change: ports, and the checksum that covers the whole packet, are in the first fragment.
+/// New addresses and ports of a TCP, UDP or SCTP packet, of the packet's family. IP, TCP and UDP
+/// checksums are adjusted (RFC 1624), and SCTP's CRC32c likewise, which takes an unfragmented
+/// packet; a UDP checksum of zero over IPv4 stays zero (RFC 768), and an adjusted one never becomes
+/// zero. Of a fragment without ports only IP's addresses and checksum change: ports, and the
+/// checksum that covers the whole packet, are in the first fragment.
 struct Translation {
   Address source;
   Address destination;
@@ -23,9 +24,10 @@ struct Translation {
 void translate(std::uint8_t* frame, const ParsedPacket& packet, const Translation& translation);
 
 /// New addresses of an ICMP error, and of the packet that it quotes. Every checksum is adjusted:
-/// IP's and ICMP's outside, IP's and, where they are quoted so far, TCP's or UDP's inside. None is
-/// computed anew: an error that came in damaged goes out damaged, for its receiver to drop, and
-/// nothing that lies behind the quoted headers (RFC 4884 extensions) is read.
+/// IP's and ICMP's outside, IP's and, where they are quoted so far, TCP's or UDP's inside. SCTP's
+/// is left alone: its receiver goes by the verification tag (RFC 9260 section 10). None is computed
+/// anew: an error that came in damaged goes out damaged, for its receiver to drop, and nothing that
+/// lies behind the quoted headers (RFC 4884 extensions) is read.
 struct ErrorTranslation {
   Address source;
   Address destination;

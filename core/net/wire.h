@@ -33,6 +33,7 @@ enum IpProtocol : std::uint8_t {
   protocol_icmpv6 = 58,
   protocol_no_next = 59,
   protocol_destination_options = 60,
+  protocol_sctp = 132,
   protocol_mobility = 135,
 };
 
@@ -123,7 +124,7 @@ struct TcpHeader {
 };
 static_assert(sizeof(TcpHeader) == 20);
 
-/// The common start of TCP and UDP headers.
+/// The common start of TCP, UDP and SCTP headers.
 struct Ports {
   Be16 source;
   Be16 destination;
@@ -138,6 +139,28 @@ struct UdpHeader {
   Be16 checksum;
 };
 static_assert(sizeof(UdpHeader) == 8);
+
+/// RFC 9260 section 3.1.
+struct SctpHeader {
+  Be16 source_port;
+  Be16 destination_port;
+  Be32 verification_tag;
+  Be32 checksum;  // CRC32c, its bytes in the opposite order
+};
+static_assert(sizeof(SctpHeader) == 12);
+
+/// RFC 9260 section 3.2.
+struct SctpChunk {
+  std::uint8_t type;
+  std::uint8_t flags;
+  Be16 length;
+
+  static constexpr std::uint8_t init = 1;
+  static constexpr std::uint8_t abort = 6;
+  static constexpr std::uint8_t shutdown_ack = 8;
+  static constexpr std::uint8_t shutdown_complete = 14;
+};
+static_assert(sizeof(SctpChunk) == 4);
 
 /// RFC 2784 section 2.1: no checksum, so nothing more follows.
 struct GreHeader {
@@ -166,6 +189,8 @@ static_assert(sizeof(IcmpHeader) == 8);
 enum IcmpType : std::uint8_t {
   icmp_echo_reply = 0,
   icmp_unreachable = 3,  // code 4: fragmentation needed
+  icmp_source_quench = 4,
+  icmp_redirect = 5,
   icmp_echo_request = 8,
   icmp_time_exceeded = 11,
   icmp_parameter_problem = 12,
@@ -177,6 +202,8 @@ enum Icmpv6Type : std::uint8_t {
   icmpv6_parameter_problem = 4,
   icmpv6_echo_request = 128,
   icmpv6_echo_reply = 129,
+  icmpv6_router_solicitation = 133,
+  icmpv6_redirect = 137,
 };
 inline constexpr std::uint8_t icmp_code_fragmentation_needed = 4;
 

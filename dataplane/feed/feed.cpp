@@ -46,7 +46,13 @@ bool Feed::take(const MessageReader::Message& message) {
       paths_generation_ = message.header.generation;
       break;
     }
+    case MessageType::capture:
+      return start_capture(message);
+    case MessageType::stop_capture:
+      if (message.header.generation == capture_number_) stop_capture();
+      return true;
     case MessageType::report:
+    case MessageType::captured:
       return false;
   }
   dirty_ = true;
@@ -88,6 +94,36 @@ void Feed::settle_once() {
   report_.health_generation = health_generation_;
   report_.paths_generation = paths_generation_;
   report_.forwarding = true;
+}
+
+bool Feed::start_capture(const MessageReader::Message& message) {
+  auto request = decode<CaptureRequest>(message.body);
+  if (!request || message.header.generation == 0) return false;
+  stop_capture();
+  capture_number_ = message.header.generation;
+  if (!engine_)
+    capture_refusal_ = "the data plane does not forward yet";
+  else if (auto started = engine_->start_capture(std::move(*request)); !started)
+    capture_refusal_ = started.error().text();
+  return true;
+}
+
+std::vector<std::uint8_t> Feed::captured() {
+  CapturePiece piece{.ended = true, .failed = true, .reason = capture_refusal_};
+  if (CaptureSession* capture = engine_ ? engine_->capture() : nullptr)
+    piece = capture->take(CaptureSession::Clock::now());
+  const std::uint64_t number = capture_number_;
+  if (piece.ended)
+    stop_capture();
+  else if (piece.records.empty())
+    return {};
+  return make_message(MessageType::captured, number, piece);
+}
+
+void Feed::stop_capture() {
+  if (engine_) engine_->stop_capture();
+  capture_number_ = 0;
+  capture_refusal_.clear();
 }
 
 bool Feed::needs_restart(const Config& config) const {

@@ -4,7 +4,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "core/capture/record.h"
 #include "core/config/config.h"
 #include "core/config/paths.h"
 #include "core/contract/message.h"
@@ -26,6 +28,12 @@ class Feed {
   [[nodiscard]] bool take(const MessageReader::Message& message);
   /// Publishes what the messages since the last call amount to, once.
   void settle();
+  /// Whether `captured` has something to tell, now or soon.
+  [[nodiscard]] bool is_capturing() const { return capture_number_ != 0; }
+  /// What the capture has brought since the last call, as a message; empty: nothing.
+  [[nodiscard]] std::vector<std::uint8_t> captured();
+  /// The one who asked for it is gone.
+  void stop_capture();
   /// What to tell the control plane now.
   [[nodiscard]] const Report& report() const { return report_; }
   /// DPDK would not start; nothing but a new process can try again.
@@ -36,6 +44,7 @@ class Feed {
   void settle_once();
   void refuse(std::uint64_t generation, std::string why);
   [[nodiscard]] bool start_engine(const Config& config);
+  [[nodiscard]] bool start_capture(const MessageReader::Message& message);
 
   std::string run_dir_;
   Report report_;
@@ -52,6 +61,8 @@ class Feed {
   bool dirty_ = false;
   bool failed_ = false;
   std::unique_ptr<Engine> engine_;
+  std::uint64_t capture_number_ = 0;  // 0: there is none
+  std::string capture_refusal_;       // why the one that was asked for cannot be
 };
 
 }  // namespace sluice::dataplane

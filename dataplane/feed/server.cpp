@@ -20,6 +20,10 @@ namespace sluice::dataplane {
 namespace {
 
 constexpr std::size_t read_bytes = 1U << 18;
+// How often the workers' rings are emptied while there is a capture, and how much of it may wait
+// for the control plane; beyond that it stays in the rings, which count what they have no room for.
+constexpr int capture_interval_ms = 5;
+constexpr std::size_t captured_bytes_max = std::size_t{4} << 20;
 
 std::unexpected<Error> failure(const std::string& what, const std::string& where,
                                std::string remedy) {
@@ -96,12 +100,15 @@ int Server::run(Feed& feed) {
          {.fd = client_,
           .events = static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT),
           .revents = 0}}};
-    if (poll(files.data(), files.size(), -1) < 0 && errno != EINTR) return 1;
+    const int timeout_ms = feed.is_capturing() ? capture_interval_ms : -1;
+    if (poll(files.data(), files.size(), timeout_ms) < 0 && errno != EINTR) return 1;
     if (files[1].revents != 0) return 0;
     if ((files[2].revents & POLLOUT) != 0) write_client();
     if ((files[2].revents & (POLLIN | POLLHUP | POLLERR)) != 0) read_client(feed);
     if (files[0].revents != 0) accept_client();
+    if (std::exchange(client_left_, false)) feed.stop_capture();
     send_report(feed);
+    if (feed.is_capturing()) send_captured(feed);
     if (feed.has_failed()) return 1;
   }
 }
@@ -139,6 +146,14 @@ void Server::send_report(const Feed& feed) {
   write_client();
 }
 
+void Server::send_captured(Feed& feed) {
+  if (unsent_.size() > captured_bytes_max) return;
+  const auto message = feed.captured();
+  if (client_ < 0 || message.empty()) return;
+  unsent_.insert(unsent_.end(), message.begin(), message.end());
+  write_client();
+}
+
 void Server::write_client() {
   const ssize_t count = send(client_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
   if (count > 0) unsent_.erase(unsent_.begin(), unsent_.begin() + count);
@@ -147,6 +162,7 @@ void Server::write_client() {
 
 void Server::drop_client() {
   close_and_forget(client_);
+  client_left_ = true;
   reader_ = {};
   unsent_.clear();
   told_.reset();

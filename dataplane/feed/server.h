@@ -28,6 +28,7 @@ class Server {
   void accept_client();
   void read_client(Feed& feed);
   void send_report(const Feed& feed);
+  void send_captured(Feed& feed);
   void write_client();
   void drop_client();
 
@@ -37,8 +38,10 @@ class Server {
   int client_ = -1;
   int signals_ = -1;
   MessageReader reader_;
-  std::vector<std::uint8_t> unsent_;  // of reports; bounded because reports are small and replaced
-  std::optional<Report> told_;        // the last report sent to this client
+  // Of reports, which are small and replaced, and of a capture, which waits when there is much.
+  std::vector<std::uint8_t> unsent_;
+  std::optional<Report> told_;  // the last report sent to this client
+  bool client_left_ = false;    // since the last round
 };
 
 }  // namespace sluice::dataplane

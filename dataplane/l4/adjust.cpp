@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/net/proxy_header.h"
+#include "dataplane/l4/nat.h"
 #include "dataplane/l4/splice.h"
 #include "dataplane/l4/transmit.h"
 
@@ -67,7 +68,7 @@ Verdict insert_preface(Packet& packet, const Listener& listener, const NatSessio
   const auto preface = write_proxy_header({.client = session.client,
                                            .vip = listener.vip,
                                            .client_port = session.client_port,
-                                           .vip_port = listener.port.be()},
+                                           .vip_port = vip_port(listener, session)},
                                           buffer);
   TcpEdit tcp(packet.data, packet.parsed);
   tcp.set_sequence(adjust.first_byte());

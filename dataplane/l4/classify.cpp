@@ -1,6 +1,7 @@
 #include "dataplane/l4/classify.h"
 
 #include "core/net/wire.h"
+#include "dataplane/l4/wide.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -12,6 +13,12 @@ bool is_echo_request(const ParsedPacket& parsed) {
 
 bool is_icmp(const ParsedPacket& parsed) {
   return parsed.layer4 == Layer4::icmp || parsed.layer4 == Layer4::icmpv6;
+}
+
+// How the kernel finds its neighbours is never a service's (RFC 4861 section 4).
+bool is_neighbour_discovery(const ParsedPacket& parsed) {
+  return parsed.layer4 == Layer4::icmpv6 && parsed.icmp_type >= wire::icmpv6_router_solicitation &&
+         parsed.icmp_type <= wire::icmpv6_redirect;
 }
 
 // For an address of ours that is no listener's: what is left to do with the packet.
@@ -38,23 +45,39 @@ void classify_own(const OwnAddress& own, Packet& packet) {
   }
 }
 
+// Where no exact listener takes the packet. False when none of these services has the address.
+[[gnu::noinline]] bool classify_wide(const Snapshot& snapshot, Packet& packet) {
+  const ParsedPacket& parsed = packet.parsed;
+  if (!parsed.is_fragment && !is_icmp_error(parsed) && !is_neighbour_discovery(parsed) &&
+      claim_wide(snapshot, packet, parsed.has_ports))
+    return true;
+  if (!snapshot.wide.covers(parsed.destination)) return false;
+  classify_own({.address = parsed.destination, .used = true, .is_vip = true}, packet);
+  return true;
+}
+
 }  // namespace
 
 void classify(const Snapshot& snapshot, Packet& packet) {
   packet.role = Role::none;
   packet.verdict = parse({packet.data, packet.length_bytes}, packet.parsed);
-  if (packet.verdict != Verdict::none) return;
   const ParsedPacket& parsed = packet.parsed;
+  if (packet.verdict != Verdict::none) {
+    if (parsed.layer4 == Layer4::other && !snapshot.wide.empty())
+      (void)claim_wide(snapshot, packet, false);
+    return;
+  }
   if (parsed.has_ports && !parsed.is_fragment) {
-    const Protocol protocol = parsed.layer4 == Layer4::tcp ? Protocol::tcp : Protocol::udp;
-    if (const auto* listener =
-            snapshot.vips.find(parsed.destination, parsed.destination_port, protocol)) {
+    if (const auto* listener = snapshot.vips.find(parsed.destination, parsed.destination_port,
+                                                  Protocol{parsed.ip_protocol})) {
       packet.role = listener->is_local ? Role::local : Role::flow;
+      packet.is_wide = false;
       packet.listener = listener->id;
       packet.guards = listener->guards;
       return;
     }
   }
+  if (!snapshot.wide.empty() && classify_wide(snapshot, packet)) return;
   if (const OwnAddress* own = snapshot.vips.find(parsed.destination))
     classify_own(*own, packet);
   else

@@ -33,6 +33,7 @@ FlowMemory divide(std::uint8_t* base, std::size_t flows_max, FlowsSegment& heade
   out.header = own.empty() ? nullptr : own.data();
   header.flows4_buckets = ConnectionTable<FlowEntry4>::buckets_for(flows_max);
   header.flows6_buckets = ConnectionTable<FlowEntry6>::buckets_for(flows_max);
+  header.wide_buckets = ConnectionTable<WideFlowEntry>::buckets_for(flows_max);
   header.returns4_buckets = ConnectionTable<NatReturn4>::buckets_for(flows_max);
   header.returns6_buckets = ConnectionTable<NatReturn6>::buckets_for(flows_max);
   header.sessions_count = flows_max;
@@ -40,6 +41,8 @@ FlowMemory divide(std::uint8_t* base, std::size_t flows_max, FlowsSegment& heade
       layout.take<ConnectionTable<FlowEntry4>::Bucket>(header.flows4_buckets, header.flows4_offset);
   out.flows6 =
       layout.take<ConnectionTable<FlowEntry6>::Bucket>(header.flows6_buckets, header.flows6_offset);
+  out.wide =
+      layout.take<ConnectionTable<WideFlowEntry>::Bucket>(header.wide_buckets, header.wide_offset);
   out.returns4 = layout.take<ConnectionTable<NatReturn4>::Bucket>(header.returns4_buckets,
                                                                   header.returns4_offset);
   out.returns6 = layout.take<ConnectionTable<NatReturn6>::Bucket>(header.returns6_buckets,

@@ -15,6 +15,7 @@ struct FlowMemory {
   FlowsSegment* header = nullptr;
   std::span<ConnectionTable<FlowEntry4>::Bucket> flows4;
   std::span<ConnectionTable<FlowEntry6>::Bucket> flows6;
+  std::span<ConnectionTable<WideFlowEntry>::Bucket> wide;
   std::span<ConnectionTable<NatReturn4>::Bucket> returns4;
   std::span<ConnectionTable<NatReturn6>::Bucket> returns6;
   std::span<NatSession> sessions;

@@ -16,9 +16,7 @@ constexpr std::uint32_t taken_ports_max = 32;
 // Sessions looked at, a cache line each, for a half-open one when all are taken.
 constexpr std::uint32_t half_open_looks = 16;
 
-Protocol protocol_of(const Packet& packet) {
-  return packet.parsed.layer4 == Layer4::udp ? Protocol::udp : Protocol::tcp;
-}
+Protocol protocol_of(const Packet& packet) { return Protocol{packet.parsed.ip_protocol}; }
 
 // The clock wraps, but half-open sessions live a minute.
 bool is_older(const NatSession& session, const NatSession& other) {

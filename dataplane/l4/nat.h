@@ -10,6 +10,11 @@
 
 namespace sluice::dataplane {
 
+/// The port that the client wrote to. Of a range the server is written to at the same port.
+[[nodiscard]] inline Be16 vip_port(const Listener& listener, const NatSession& session) {
+  return listener.is_wide ? session.server_port : listener.port.be();
+}
+
 /// The NAT sessions of one worker and the table that finds them from a server's answer.
 class NatSessions {
  public:

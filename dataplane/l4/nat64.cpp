@@ -5,6 +5,7 @@
 
 #include "core/net/nat64.h"
 #include "core/net/wire.h"
+#include "dataplane/l4/nat.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -65,7 +66,7 @@ Translation as_client_sees(const Snapshot& snapshot, const NatSession& session) 
   const Listener& listener = snapshot.listeners[session.listener];
   return {.source = listener.vip,
           .destination = session.client,
-          .source_port = listener.port.be(),
+          .source_port = vip_port(listener, session),
           .destination_port = session.client_port};
 }
 

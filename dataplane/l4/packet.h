@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/config/snapshot.h"
+#include "core/flow/lookup.h"
 #include "core/flow/verdict.h"
 #include "core/limit/source_table.h"
 #include "core/net/parse.h"
@@ -33,6 +34,7 @@ struct Packet {
   Verdict verdict = Verdict::none;
   Role role = Role::none;
   Guards guards;                   // role flow: the listener's
+  bool is_wide = false;            // role flow: the listener is
   std::uint16_t listener = 0;      // role flow: ListenerId
   std::uint16_t source_index = 0;  // roles nat_return and pool_error: into Snapshot::sources
   std::uint16_t to_worker = 0;     // verdict handed_over
@@ -43,6 +45,8 @@ struct Packet {
   // one is; null when the table had no room.
   std::uint64_t source_tag = 0;
   SourceTable::Row* source = nullptr;
+  Target target;                         // for captures: the backend, when there is one
+  FlowLookup lookup = FlowLookup::none;  // for captures: what the flow table said
   ParsedPacket parsed;
 };
 

@@ -13,6 +13,7 @@
 #include "dataplane/l4/reply_reset.h"
 #include "dataplane/l4/slots.h"
 #include "dataplane/l4/transmit.h"
+#include "dataplane/l4/wide.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -30,6 +31,13 @@ FlowTick tick_of(std::uint64_t now_ns) { return static_cast<FlowTick>(now_ns / n
 bool is_served(const Snapshot& snapshot, const NatSession& session) {
   return session.listener < snapshot.listeners.size() &&
          snapshot.listeners[session.listener].in_use;
+}
+
+// Whose packet it is that goes back to a client: for captures.
+void note_session(Packet& packet, const NatSession& session) {
+  packet.listener = session.listener;
+  packet.target = {session.target};
+  packet.lookup = FlowLookup::hit;
 }
 
 // The packet that an ICMP error is about. False, and the verdict says why, when there is none or
@@ -217,6 +225,7 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   traffic.bytes += length_bytes;
 
   const Choice choice = tracker_.choose(snapshot, packet);
+  packet.lookup = choice.lookup;
   if (choice.verdict != Verdict::none) {
     packet.verdict = choice.verdict;
     if (choice.verdict == Verdict::replied_reset) [[unlikely]]
@@ -228,6 +237,7 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
   const Backend& backend = *choice.backend;
   if (choice.is_by_cookie) [[unlikely]]
     adjustments_.splice(packet, snapshot, *choice.session, syn_gate_.read(packet).value());
+  packet.target = backend.target;
   BackendCounter& counter = counters_.backends[static_cast<std::size_t>(backend.target.backend())];
   ++counter.packets;
   counter.bytes += length_bytes;
@@ -271,6 +281,7 @@ void Pipeline::send_return(const Snapshot& snapshot, Packet& packet, std::uint64
     return;
   }
   if (!is_served(snapshot, *session)) return;
+  note_session(packet, *session);
   if ((packet.parsed.tcp_flags & wire::TcpHeader::syn) != 0) [[unlikely]]
     if (const Backend* backend = snapshot.owner(Target{session->target}))
       limit_mss(packet, *backend);
@@ -296,13 +307,14 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
   ParsedPacket quoted;
   if (!read_quoted(packet, quoted)) return;
   Packet flow = sent_back(quoted);
-  const auto* listener = snapshot.vips.find(flow.parsed.destination, flow.parsed.destination_port,
-                                            Protocol{flow.parsed.ip_protocol});
-  if (listener == nullptr) return;
-  flow.role = Role::flow;
-  flow.listener = listener->id;
+  if (!claim_flow(snapshot, flow, flow.parsed.has_ports)) {
+    if (!quoted.has_ports) packet.verdict = Verdict::drop_icmp_bad_quote;
+    return;
+  }
+  packet.listener = flow.listener;
   tracker_.prefetch(flow);
   const Choice choice = tracker_.look_up(snapshot, flow);
+  packet.lookup = choice.lookup;
   if (choice.backend == nullptr) {
     packet.verdict = choice.verdict;
     if (choice.verdict == Verdict::drop_icmp_unknown_flow)
@@ -310,6 +322,7 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
     return;
   }
   const Backend& backend = *choice.backend;
+  packet.target = backend.target;
   if (!backend.path) {
     packet.verdict = Verdict::drop_no_path;
   } else if (packet.parsed.ip_length_bytes > backend.inner_mtu_bytes) {
@@ -333,6 +346,10 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
 void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   ParsedPacket quoted;
   if (!read_quoted(packet, quoted)) return;
+  if (!quoted.has_ports) {
+    packet.verdict = Verdict::drop_icmp_bad_quote;
+    return;
+  }
   Packet answer = sent_back(quoted);
   answer.role = Role::nat_return;
   answer.source_index = packet.source_index;
@@ -340,9 +357,11 @@ void Pipeline::send_pool_error(const Snapshot& snapshot, Packet& packet) {
   const NatSession* session = tracker_.look_up_return(answer);
   if (session == nullptr) {
     hand_over(packet, tracker_.rss_worker(answer));
-  } else if (!is_served(snapshot, *session)) {
     return;
-  } else if (is_nat64_return(packet, *session)) {
+  }
+  if (!is_served(snapshot, *session)) return;
+  note_session(packet, *session);
+  if (is_nat64_return(packet, *session)) {
     send_nat64_error_to_client(
         packet, quoted, snapshot,
         {.session = *session, .link_mtu_bytes = link_mtu_bytes(session->in_port)});

@@ -9,8 +9,31 @@
 namespace sluice::dataplane {
 namespace {
 
-FlowKey key_of(const Packet& packet) {
-  return {packet.parsed.source, packet.parsed.source_port, packet.listener};
+// Services for any protocol keep their packets' protocol out of sight.
+Protocol protocol_of_flow(const ParsedPacket& parsed) {
+  const bool has_ports =
+      parsed.layer4 == Layer4::tcp || parsed.layer4 == Layer4::udp || parsed.layer4 == Layer4::sctp;
+  return has_ports ? Protocol{parsed.ip_protocol} : Protocol::any;
+}
+
+template <typename Entry>
+typename Entry::Key key_of(const Packet& packet) {
+  const ParsedPacket& parsed = packet.parsed;
+  return Entry::key_of({parsed.source, parsed.source_port, packet.listener});
+}
+template <>
+WideFlowEntry::Key key_of<WideFlowEntry>(const Packet& packet) {
+  const ParsedPacket& parsed = packet.parsed;
+  return {parsed.source, parsed.destination, parsed.source_port, parsed.destination_port,
+          protocol_of_flow(parsed)};
+}
+
+// A wide listener's number may change while its flows go on.
+void note_listener(FlowEntry4&, NatSession*, const Packet&) {}
+void note_listener(FlowEntry6&, NatSession*, const Packet&) {}
+void note_listener(WideFlowEntry& entry, NatSession* session, const Packet& packet) {
+  entry.listener = packet.listener;
+  if (session != nullptr) session->listener = packet.listener;
 }
 
 bool has_flag(const Packet& packet, std::uint8_t flag) {
@@ -25,10 +48,10 @@ FlowState next_udp_state(FlowState state, bool has_session) {
   return FlowState::established;
 }
 
-// After a client's packet. We may see one direction only, so this is coarser than TCP's own states
-// (RFC 9293 section 3.3.2).
+// After a client's packet. What has no flags, neither TCP's nor SCTP's, is established at once. We
+// may see one direction only, so this is coarser than TCP's own states (RFC 9293 section 3.3.2).
 FlowState next_state(FlowState state, const Packet& packet, bool has_session) {
-  if (packet.parsed.layer4 != Layer4::tcp) return next_udp_state(state, has_session);
+  if (packet.parsed.layer4 == Layer4::udp) return next_udp_state(state, has_session);
   if (has_flag(packet, wire::TcpHeader::fin | wire::TcpHeader::rst)) return FlowState::closing;
   if (state == FlowState::closing) return FlowState::closing;
   if (has_flag(packet, wire::TcpHeader::syn))
@@ -38,7 +61,7 @@ FlowState next_state(FlowState state, const Packet& packet, bool has_session) {
 
 // After a server's packet.
 FlowState answered_state(FlowState state, const Packet& packet) {
-  if (packet.parsed.layer4 == Layer4::tcp) return next_state(state, packet, true);
+  if (packet.parsed.layer4 != Layer4::udp) return next_state(state, packet, true);
   return state == FlowState::unanswered ? FlowState::answered : state;
 }
 
@@ -81,6 +104,7 @@ Tracker::Tracker(const FlowMemory& memory, const ReturnSteering& steering, SynGa
                  std::span<WorkerCounters> all_counters)
     : flows4_(memory.flows4, memory.header->seed),
       flows6_(memory.flows6, memory.header->seed),
+      wide_(memory.wide, memory.header->seed),
       nat_(memory, steering, worker),
       active_(counters, all_counters),
       chooser_(memory, worker, counters, active_),
@@ -98,16 +122,21 @@ void Tracker::set_now(FlowTick now, std::uint64_t now_ns) {
 void Tracker::prefetch(Packet& packet) const {
   if (packet.role == Role::nat_return) {
     packet.table_hash = nat_.prefetch_return(packet);
+  } else if (packet.is_wide) [[unlikely]] {
+    packet.table_hash = wide_.hash(key_of<WideFlowEntry>(packet));
+    wide_.prefetch(packet.table_hash);
   } else if (packet.parsed.family == Family::ipv4) {
-    packet.table_hash = flows4_.hash(FlowEntry4::key_of(key_of(packet)));
+    packet.table_hash = flows4_.hash(key_of<FlowEntry4>(packet));
     flows4_.prefetch(packet.table_hash);
   } else {
-    packet.table_hash = flows6_.hash(FlowEntry6::key_of(key_of(packet)));
+    packet.table_hash = flows6_.hash(key_of<FlowEntry6>(packet));
     flows6_.prefetch(packet.table_hash);
   }
 }
 
 Choice Tracker::choose(const Snapshot& snapshot, const Packet& packet) {
+  if (packet.is_wide) [[unlikely]]
+    return choose_in(wide_, snapshot, packet);
   return packet.parsed.family == Family::ipv4 ? choose_in(flows4_, snapshot, packet)
                                               : choose_in(flows6_, snapshot, packet);
 }
@@ -115,14 +144,19 @@ Choice Tracker::choose(const Snapshot& snapshot, const Packet& packet) {
 template <typename Entry>
 Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapshot,
                           const Packet& packet) {
-  const auto key = Entry::key_of(key_of(packet));
+  const auto key = key_of<Entry>(packet);
   Entry* entry = table.find(key, packet.table_hash);
   const Backend* named = named_backend(snapshot, packet, counters_);
+  FlowLookup lookup = FlowLookup::miss;
   if (entry != nullptr) {
     const Choice choice = leaves(snapshot, packet, entry->flow, named)
-                              ? Choice{}
+                              ? Choice{.lookup = FlowLookup::moved}
                               : known(snapshot, packet, entry->flow);
-    if (choice.backend != nullptr || choice.verdict != Verdict::none) return choice;
+    if (choice.backend != nullptr || choice.verdict != Verdict::none) {
+      note_listener(*entry, choice.session, packet);
+      return choice;
+    }
+    lookup = choice.lookup;
     release(*entry);  // closed, too old, or its backend is gone: the entry's place is used again
   }
   if (packet.guards.sources && !sources_.may_connect(packet)) {
@@ -130,6 +164,7 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
     return {.verdict = Verdict::drop_source_connections};
   }
   Choice choice = pick(snapshot, packet, named, entry != nullptr);
+  choice.lookup = lookup;
   if (choice.verdict != Verdict::none) {
     if (entry != nullptr) table.clear(*entry);
     return choice;
@@ -149,13 +184,13 @@ Choice Tracker::choose_in(ConnectionTable<Entry>& table, const Snapshot& snapsho
 template <typename Entry>
 Choice Tracker::look_up_in(const ConnectionTable<Entry>& table, const Snapshot& snapshot,
                            const Packet& packet) const {
-  const Entry* entry = table.find(Entry::key_of(key_of(packet)), packet.table_hash);
+  const Entry* entry = table.find(key_of<Entry>(packet), packet.table_hash);
   if (entry != nullptr && !is_expired(snapshot, packet.listener, entry->flow)) {
     const FlowValue& flow = entry->flow;
     NatSession* session = flow.is_nat != 0 ? &nat_.at(flow.value) : nullptr;
     const Target target{session != nullptr ? session->target : flow.value};
     const Backend* backend = keeper_of(snapshot, packet.listener, target, session != nullptr);
-    if (backend != nullptr) return {backend, session, Verdict::none};
+    if (backend != nullptr) return {backend, session, Verdict::none, false, FlowLookup::hit};
   }
   const Service& service = service_of(snapshot, packet);
   if (service.forward == Forward::nat || service.choosing.depends_on_state())
@@ -166,6 +201,7 @@ Choice Tracker::look_up_in(const ConnectionTable<Entry>& table, const Snapshot& 
 }
 
 Choice Tracker::look_up(const Snapshot& snapshot, const Packet& packet) const {
+  if (packet.is_wide) return look_up_in(wide_, snapshot, packet);
   return packet.parsed.family == Family::ipv4 ? look_up_in(flows4_, snapshot, packet)
                                               : look_up_in(flows6_, snapshot, packet);
 }
@@ -182,7 +218,7 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
     if (ends_flow(service_of(snapshot, packet), packet, session != nullptr))
       return {.verdict = Verdict::replied_reset};
     ++counters_.flows_repicked;
-    return {};
+    return {.lookup = FlowLookup::moved};
   }
   flow.last_seen = now_;
   if (session != nullptr) {
@@ -194,7 +230,7 @@ Choice Tracker::known(const Snapshot& snapshot, const Packet& packet, FlowValue&
     flow.state = next_state(before, packet, false);
     note_close(before, flow.state, target);
   }
-  return {backend, session, Verdict::none};
+  return {backend, session, Verdict::none, false, FlowLookup::hit};
 }
 
 // Whether the packet's connection ID takes the flow away from the backend that it is on. The
@@ -242,9 +278,9 @@ Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet, const Backe
   // session that nobody needs; after a restart the client must learn all the same, so it is
   // translated like any other.
   NatSession* session = nat_.open(snapshot, packet, *backend, why);
-  if (why == Verdict::drop_nat_table_full && give_way(nat_.find_half_open()))
+  if (why == Verdict::drop_nat_table_full && give_way(snapshot, nat_.find_half_open()))
     session = nat_.open(snapshot, packet, *backend, why);
-  if (why == Verdict::drop_nat_ports_exhausted && give_way(nat_.half_open_port()))
+  if (why == Verdict::drop_nat_ports_exhausted && give_way(snapshot, nat_.half_open_port()))
     session = nat_.open(snapshot, packet, *backend, why);
   if (session == nullptr) return {.verdict = why};
   session->last_seen = now_;
@@ -254,39 +290,52 @@ Choice Tracker::pick(const Snapshot& snapshot, const Packet& packet, const Backe
 
 // All sessions are taken, or all ports: a half-open one gives way, so that a flood of SYNs, which
 // never become more than that, does not shut out clients until it times out.
-bool Tracker::give_way(NatSession* session) {
-  if (session == nullptr) return false;
+bool Tracker::give_way(const Snapshot& snapshot, NatSession* session) {
+  if (session == nullptr || !forget_flow_of(snapshot, *session)) return false;
   ++counters_.flows_evicted;
   active_.remove(Target{session->target});
-  if (session->client.is_ipv4())
-    forget_flow(flows4_, *session);
-  else
-    forget_flow(flows6_, *session);
   nat_.close(*session);
   return true;
 }
 
-// The client's entry goes with its session: the number will soon be another session's.
+// The client's entry goes with its session: the number will soon be another session's. False when
+// it is not found, since its listener's number means another VIP by now: it ends in the sweep.
+bool Tracker::forget_flow_of(const Snapshot& snapshot, const NatSession& session) {
+  if (session.listener >= snapshot.listeners.size()) return false;
+  const Listener& listener = snapshot.listeners[session.listener];
+  if (listener.is_wide) {
+    const WideFlowEntry::Key key{session.client, listener.vip, session.client_port,
+                                 session.server_port, Protocol{session.protocol}};
+    return forget_flow(wide_, key, session);
+  }
+  const FlowKey key{session.client, session.client_port, session.listener};
+  return session.client.is_ipv4() ? forget_flow(flows4_, FlowEntry4::key_of(key), session)
+                                  : forget_flow(flows6_, FlowEntry6::key_of(key), session);
+}
+
 template <typename Entry>
-void Tracker::forget_flow(ConnectionTable<Entry>& table, const NatSession& session) {
-  const auto key = Entry::key_of({session.client, session.client_port, session.listener});
+bool Tracker::forget_flow(ConnectionTable<Entry>& table, const typename Entry::Key& key,
+                          const NatSession& session) {
   Entry* entry = table.find(key, table.hash(key));
   if (entry == nullptr || entry->flow.is_nat == 0 || entry->flow.value != nat_.number_of(session))
-    return;
+    return false;
   stop_counting(*entry);
   table.clear(*entry);
+  return true;
 }
 
 template <typename Entry>
 void Tracker::forget_in(ConnectionTable<Entry>& table, const Packet& packet) {
-  Entry* entry = table.find(Entry::key_of(key_of(packet)), packet.table_hash);
+  Entry* entry = table.find(key_of<Entry>(packet), packet.table_hash);
   if (entry == nullptr) return;
   release(*entry);
   table.clear(*entry);
 }
 
 void Tracker::forget(const Packet& packet) {
-  if (packet.parsed.family == Family::ipv4)
+  if (packet.is_wide)
+    forget_in(wide_, packet);
+  else if (packet.parsed.family == Family::ipv4)
     forget_in(flows4_, packet);
   else
     forget_in(flows6_, packet);
@@ -297,8 +346,7 @@ bool Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
                        const Packet& packet, Choice& choice) {
   // A reset ends a flow; there is nothing to remember, except for a session that has to be given
   // back some day.
-  if (choice.session == nullptr && has_flag(packet, wire::TcpHeader::rst) &&
-      packet.parsed.layer4 == Layer4::tcp) {
+  if (choice.session == nullptr && has_flag(packet, wire::TcpHeader::rst)) {
     if (reuse != nullptr) table.clear(*reuse);
     return true;
   }
@@ -317,10 +365,12 @@ bool Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
     ++counters_.flow_table_full;
     if (choice.session == nullptr) return false;
     nat_.close(*choice.session);
-    choice = {.verdict = Verdict::drop_nat_table_full};
+    choice = {.verdict = Verdict::drop_nat_table_full, .lookup = choice.lookup};
     return false;
   }
   entry->set_key(key);
+  note_listener(*entry, nullptr, packet);
+  if constexpr (std::is_same_v<Entry, WideFlowEntry>) has_wide_ = true;
   entry->flow.value =
       choice.session != nullptr ? nat_.number_of(*choice.session) : choice.backend->target.bits;
   entry->flow.is_nat = choice.session != nullptr ? 1 : 0;
@@ -397,6 +447,7 @@ void Tracker::age(const Snapshot& snapshot, std::size_t buckets) {
   };
   sweep4_ = flows4_.sweep(sweep4_, buckets, forget_expired(flows4_));
   sweep6_ = flows6_.sweep(sweep6_, buckets, forget_expired(flows6_));
+  if (has_wide_) sweep_wide_ = wide_.sweep(sweep_wide_, buckets, forget_expired(wide_));
   chooser_.age(buckets, bucket_count());
   show_tables();
 }

@@ -6,6 +6,7 @@
 
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
+#include "core/flow/lookup.h"
 #include "dataplane/l4/active_flows.h"
 #include "dataplane/l4/chooser.h"
 #include "dataplane/l4/flow_memory.h"
@@ -22,6 +23,7 @@ struct Choice {
   NatSession* session = nullptr;     // with forward = nat
   Verdict verdict = Verdict::none;   // none: it goes there
   bool is_by_cookie = false;         // the session has just been opened by a SYN cookie
+  FlowLookup lookup = FlowLookup::miss;
 };
 
 /// Remembers which backend each flow is on. One per worker; only that worker's thread calls it.
@@ -84,9 +86,11 @@ class Tracker {
                             bool was_known);
   [[nodiscard]] bool is_expired(const Snapshot& snapshot, std::uint16_t listener,
                                 const FlowValue& flow) const;
-  [[nodiscard]] bool give_way(NatSession* session);
+  [[nodiscard]] bool give_way(const Snapshot& snapshot, NatSession* session);
   template <typename Entry>
-  void forget_flow(ConnectionTable<Entry>& table, const NatSession& session);
+  [[nodiscard]] bool forget_flow(ConnectionTable<Entry>& table, const typename Entry::Key& key,
+                                 const NatSession& session);
+  [[nodiscard]] bool forget_flow_of(const Snapshot& snapshot, const NatSession& session);
   [[nodiscard]] FlowState state_of(const FlowValue& flow) const;
   template <typename Entry>
   void forget_in(ConnectionTable<Entry>& table, const Packet& packet);
@@ -98,6 +102,7 @@ class Tracker {
 
   ConnectionTable<FlowEntry4> flows4_;
   ConnectionTable<FlowEntry6> flows6_;
+  ConnectionTable<WideFlowEntry> wide_;
   NatSessions nat_;
   ActiveFlows active_;
   Chooser chooser_;
@@ -108,6 +113,8 @@ class Tracker {
   FlowTick now_ = 0;
   std::size_t sweep4_ = 0;
   std::size_t sweep6_ = 0;
+  std::size_t sweep_wide_ = 0;
+  bool has_wide_ = false;  // ever had: until then nobody touches that table's memory
 };
 
 }  // namespace sluice::dataplane

@@ -7,6 +7,7 @@
 #include "core/net/l3dsr.h"
 #include "core/net/rewrite.h"
 #include "core/net/wire.h"
+#include "dataplane/l4/nat.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -139,7 +140,7 @@ void send_nat_return(Packet& packet, const Snapshot& snapshot, const NatSession&
   translate(packet.data, packet.parsed,
             {.source = listener.vip,
              .destination = session.client,
-             .source_port = listener.port.be(),
+             .source_port = vip_port(listener, session),
              .destination_port = session.client_port});
   decrement_ttl(packet.data, packet.parsed);
   send_to_client(packet, Verdict::sent_nat_return, session);
@@ -179,7 +180,7 @@ void send_error_to_client(Packet& packet, const ParsedPacket& quoted, const Snap
                    .quoted = {.source = session.client,
                               .destination = listener.vip,
                               .source_port = session.client_port,
-                              .destination_port = listener.port.be()}});
+                              .destination_port = vip_port(listener, session)}});
   decrement_ttl(packet.data, packet.parsed);
   if (!reframe(packet, 0)) return;
   send_to_client(packet, Verdict::sent_icmp_error_return, session);

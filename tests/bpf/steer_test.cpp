@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bpf/maps.h"
+#include "bpf/prefix_rules.h"
 #include "bpf/steer.skel.h"
 #include "core/config/compile.h"
 #include "dataplane/l4/classify.h"
@@ -25,6 +26,27 @@ const Address source4 = address("10.0.0.100");
 const Address source6 = address("2001:db8:2::100");
 const Address other4 = address("203.0.113.99");
 const Address other6 = address("2001:db8::99");
+
+const Address wide4 = address("203.0.113.33");
+const Address wide6 = address("2001:db8:3::33");
+const Address any4 = address("203.0.113.50");
+const Address any6 = address("2001:db8:3::50");
+
+Listening listening(std::string_view vips, std::string_view ports, Protocol protocol) {
+  return {VipBlock::parse(vips).value(), PortRange::parse(ports).value(), protocol};
+}
+
+// Prefixes with ranges of ports, inside them addresses for any protocol, and ranges on the VIPs.
+std::vector<Listening> wide_listenings() {
+  return {listening("203.0.113.32/27", "8000-8999", Protocol::tcp),
+          listening("203.0.113.32/27", "53", Protocol::udp),
+          listening("203.0.113.50", "any", Protocol::any),
+          listening("2001:db8:3::/64", "8000-8999", Protocol::tcp),
+          listening("2001:db8:3::/64", "any", Protocol::sctp),
+          listening("2001:db8:3::50", "any", Protocol::any),
+          listening("203.0.113.10", "9000-9009", Protocol::sctp),
+          listening("2001:db8::10", "9000-9009", Protocol::udp)};
+}
 
 // Services: TCP 80 and UDP 53 on both VIPs; NAT answers come to both source addresses.
 class Steer : public testing::Test {
@@ -46,6 +68,9 @@ class Steer : public testing::Test {
       own(vip, STEER_VIP);
     }
     for (const Address& source : {source4, source6}) own(source, STEER_SOURCE_POOL);
+    for (const auto& [key, rule] : bpf::prefix_rules_of(wide_listenings()))
+      ASSERT_EQ(0, bpf_map_update_elem(bpf_map__fd(program_->maps.steer_prefixes), key.data(),
+                                       rule.data(), BPF_ANY));
   }
   void TearDown() override {
     if (socket_ >= 0) close(socket_);
@@ -93,7 +118,7 @@ TEST_F(Steer, ServicesGoToTheDataPlaneAndTheRestToTheKernel) {
     EXPECT_FALSE(is_steered_to(vip, wire::protocol_tcp, tcp(1000, 53, 2)));
     EXPECT_FALSE(is_steered_to(vip, wire::protocol_udp, udp(1000, 80)));
     EXPECT_FALSE(is_steered_to(vip, wire::protocol_tcp, tcp(80, 1000, 2))) << "from, not to";
-    EXPECT_FALSE(is_steered_to(vip, 132, tcp(1000, 80, 2))) << "SCTP";
+    EXPECT_FALSE(is_steered_to(vip, wire::protocol_sctp, tcp(1000, 80, 2)));
   }
   for (const Address& other : {other4, other6})
     EXPECT_FALSE(is_steered_to(other, wire::protocol_tcp, tcp(1000, 80, 2)));
@@ -104,8 +129,60 @@ TEST_F(Steer, AnswersOfNatServersGoToTheDataPlane) {
   for (const Address& source : {source4, source6}) {
     EXPECT_TRUE(is_steered_to(source, wire::protocol_tcp, tcp(80, 31'000, 2)));
     EXPECT_TRUE(is_steered_to(source, wire::protocol_udp, udp(53, 31'000)));
-    EXPECT_FALSE(is_steered_to(source, 132, tcp(80, 31'000, 2)));
+    EXPECT_TRUE(is_steered_to(source, wire::protocol_sctp, tcp(80, 31'000, 2)));
+    EXPECT_FALSE(is_steered_to(source, wire::protocol_gre, tcp(80, 31'000, 2)));
   }
+}
+
+TEST_F(Steer, RangesAndPrefixesGoToTheDataPlane) {
+  for (const Address& wide : {wide4, wide6}) {
+    for (const std::uint16_t port : std::to_array<std::uint16_t>({8'000, 8'500, 8'999}))
+      EXPECT_TRUE(is_steered_to(wide, wire::protocol_tcp, tcp(1'000, port, 2)));
+    for (const std::uint16_t port : std::to_array<std::uint16_t>({7'999, 9'000}))
+      EXPECT_FALSE(is_steered_to(wide, wire::protocol_tcp, tcp(1'000, port, 2)));
+    EXPECT_FALSE(is_steered_to(wide, wire::protocol_udp, udp(1'000, 8'500)));
+    EXPECT_FALSE(is_steered_to(wide, wire::protocol_gre, Bytes(8, 0)));
+  }
+  EXPECT_TRUE(is_steered_to(wide6, wire::protocol_sctp, tcp(1, 1, 2)));
+  EXPECT_FALSE(is_steered_to(wide4, wire::protocol_sctp, tcp(1, 8'500, 2)));
+  EXPECT_TRUE(is_steered_to(vip4, wire::protocol_sctp, tcp(1, 9'009, 2)));
+  EXPECT_FALSE(is_steered_to(vip4, wire::protocol_tcp, tcp(1, 9'009, 2)));
+  EXPECT_TRUE(is_steered_to(wide4, wire::protocol_icmp, icmp(wire::icmp_echo_request)));
+  EXPECT_FALSE(is_steered_to(wide4, wire::protocol_icmp, icmp(wire::icmp_echo_reply)));
+  EXPECT_FALSE(is_steered_to(address("203.0.113.64"), wire::protocol_tcp, tcp(1, 8'500, 2)));
+}
+
+TEST_F(Steer, AnyProtocolMeansAnyButNeighbourDiscovery) {
+  for (const Address& any : {any4, any6}) {
+    for (const std::uint8_t protocol : std::to_array<std::uint8_t>({6, 17, 47, 50, 132, 254}))
+      EXPECT_TRUE(is_steered_to(any, protocol, udp(1, 2, Bytes(20, 0)))) << int{protocol};
+  }
+  EXPECT_TRUE(is_steered_to(any4, wire::protocol_icmp, icmp(wire::icmp_echo_reply)));
+  EXPECT_TRUE(is_steered_to(any6, wire::protocol_icmpv6, icmp(wire::icmpv6_echo_reply)));
+  for (std::uint8_t type = 133; type <= 137; ++type)
+    EXPECT_FALSE(is_steered_to(any6, wire::protocol_icmpv6, icmp(type))) << int{type};
+}
+
+TEST(SteerPrefixRules, MergeWhatMeetsAndWidenWhatIsTooMuch) {
+  const auto rule_of = [](const std::vector<Listening>& wide) {
+    return std::bit_cast<steer_prefix>(bpf::prefix_rules_of(wide).begin()->second);
+  };
+  steer_prefix rule = rule_of({listening("203.0.113.0/24", "10-20", Protocol::tcp),
+                               listening("203.0.113.0/24", "21-30", Protocol::tcp),
+                               listening("203.0.113.0/24", "5-12", Protocol::tcp)});
+  ASSERT_EQ(rule.ranges, 1);
+  EXPECT_EQ(rule.range[0].first, 5);
+  EXPECT_EQ(rule.range[0].last, 30);
+  std::vector<Listening> many;
+  for (std::uint16_t i = 0; i <= STEER_RANGES_MAX; ++i)
+    many.push_back({VipBlock::parse("203.0.113.0/24").value(),
+                    Port(static_cast<std::uint16_t>(1'000 + 2 * i)), Protocol::udp});
+  rule = rule_of(many);
+  ASSERT_EQ(rule.ranges, 1);
+  EXPECT_EQ(rule.range[0].first, 0);
+  EXPECT_EQ(rule.range[0].last, 0xffff);
+  many.pop_back();
+  EXPECT_EQ(rule_of(many).ranges, STEER_RANGES_MAX);
 }
 
 TEST_F(Steer, EchoRequestsAndErrorsForVips) {
@@ -222,6 +299,17 @@ Snapshot make_snapshot() {
   add("web6", Protocol::tcp, 80, vip6, source6, "2001:db8:2::11");
   add("dns4", Protocol::udp, 53, vip4, source4, "10.0.0.11");
   add("dns6", Protocol::udp, 53, vip6, source6, "2001:db8:2::11");
+  for (const Listening& what : wide_listenings()) {
+    ServiceConfig service = config.services[what.vips.prefix.address.is_ipv4() ? 0 : 1];
+    service.name = "wide" + std::to_string(config.services.size());
+    service.forward = Forward::ipip;
+    service.source_pool.clear();
+    service.vips = {what.vips};
+    service.protocol = what.protocol;
+    service.ports.clear();
+    if (what.protocol != Protocol::any) service.ports = {what.ports};
+    config.services.push_back(service);
+  }
   auto snapshot = compile(config, {}, {}, nullptr);
   if (snapshot) return std::move(*snapshot);
   ADD_FAILURE() << snapshot.error()[0].path << " " << snapshot.error()[0].what;
@@ -255,18 +343,19 @@ class RandomFrame {
   bool chance(std::size_t one_in) { return below(one_in) == 0; }
   std::size_t below(std::size_t limit) { return static_cast<std::size_t>(random_() % limit); }
   Address destination(bool is_ipv6) {
-    const std::array four{vip4, source4, other4};
-    const std::array six{vip6, source6, other6};
-    return is_ipv6 ? six[below(3)] : four[below(3)];
+    const std::array four{vip4, source4, other4, wide4, any4};
+    const std::array six{vip6, source6, other6, wide6, any6};
+    return is_ipv6 ? six[below(5)] : four[below(5)];
   }
   Bytes layer4(std::uint8_t& protocol) {
-    constexpr std::array<std::uint16_t, 3> ports{80, 53, 31'000};
-    constexpr std::array<std::uint8_t, 6> protocols{6, 17, 1, 58, 47, 50};
+    constexpr std::array<std::uint16_t, 5> ports{80, 53, 31'000, 8'999, 9'000};
+    constexpr std::array<std::uint8_t, 7> protocols{6, 17, 1, 58, 47, 50, 132};
     constexpr std::array<std::uint8_t, 10> icmp_types{0, 1, 2, 3, 4, 8, 11, 12, 128, 135};
     protocol = protocols[below(protocols.size())];
     const std::uint16_t port = ports[below(ports.size())];
     if (protocol == wire::protocol_tcp) return tcp(1000, port, 2, Bytes(below(20), 1));
     if (protocol == wire::protocol_udp) return udp(1000, port, Bytes(below(20), 1));
+    if (protocol == wire::protocol_sctp) return tcp(1000, port, 2);  // the ports are there too
     return icmp(icmp_types[below(icmp_types.size())], 0, Bytes(below(40), 1));
   }
   Bytes extended(std::uint8_t& next, const Bytes& payload) {
@@ -326,7 +415,9 @@ bool mentions_authentication_or_mobility(const Bytes& frame, const ParsedPacket&
 Difference explain_steered(const Snapshot& snapshot, const dataplane::Packet& packet) {
   if (packet.verdict != Verdict::passed_to_kernel) return Difference::none;
   const ParsedPacket& parsed = packet.parsed;
-  if (snapshot.vips.find(parsed.destination) == nullptr) return Difference::unexplained;
+  if (snapshot.vips.find(parsed.destination) == nullptr &&
+      !snapshot.wide.covers(parsed.destination))
+    return Difference::unexplained;
   return parsed.is_fragment && parsed.layer4 == Layer4::other ? Difference::fragment_of_other
                                                               : Difference::unexplained;
 }

@@ -41,8 +41,12 @@ std::uint8_t protocol_number(const FrameSpec& spec) {
       return 6;
     case Payload::udp:
       return 17;
+    case Payload::sctp:
+      return 132;
     case Payload::icmp_echo:
       return spec.source.is_ipv4() ? 1 : 58;
+    case Payload::gre:
+      return 47;
   }
   return 0;
 }
@@ -75,10 +79,42 @@ Bytes data_of(const FrameSpec& spec) {
   return out;
 }
 
+// RFC 9260 appendix A, bit by bit; as SCTP stores it, read in network order.
+std::uint32_t sctp_checksum(std::span<const std::uint8_t> packet) {
+  std::uint32_t crc = 0xffffffff;
+  for (std::size_t i = 0; i < packet.size(); ++i) {
+    crc ^= i >= 8 && i < 12 ? 0U : packet[i];  // its own field counts as zero
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82f63b78U : 0U);
+  }
+  return __builtin_bswap32(~crc);
+}
+
+Bytes build_sctp(const FrameSpec& spec) {
+  Bytes out;
+  put16(out, spec.source_port);
+  put16(out, spec.destination_port);
+  put32(out, spec.sctp_chunk == 1 ? 0 : 0x0a0b0c0d);
+  put32(out, 0);
+  out.push_back(spec.sctp_chunk);
+  out.push_back(0);
+  put16(out, 4U + spec.data_bytes);
+  for (unsigned i = 0; i < spec.data_bytes; ++i) out.push_back(static_cast<std::uint8_t>(i * 7));
+  const std::uint32_t checksum = sctp_checksum(out);
+  set16(out, 8, checksum >> 16);
+  set16(out, 10, checksum & 0xffff);
+  return out;
+}
+
 // Layer 4 with its checksum.
 Bytes build_payload(const FrameSpec& spec) {
   const Bytes data = data_of(spec);
   Bytes out;
+  if (spec.payload == Payload::sctp) return build_sctp(spec);
+  if (spec.payload == Payload::gre) {  // of a protocol that nobody looks into
+    out = {0, 0, 0x65, 0x58};
+    out.insert(out.end(), spec.data_bytes, 0x5a);
+    return out;
+  }
   if (spec.payload == Payload::icmp_echo) {
     out = {static_cast<std::uint8_t>(spec.source.is_ipv4() ? 8 : 128), 0, 0, 0};
     put16(out, spec.source_port);  // identifier
@@ -166,7 +202,8 @@ bool is_gue(std::span<const std::uint8_t> udp) {
 }
 
 bool is_tunnel(std::span<const std::uint8_t> payload, std::uint8_t protocol) {
-  return protocol == 4 || protocol == 41 || protocol == 47 || (protocol == 17 && is_gue(payload));
+  const bool is_gre = protocol == 47 && (payload.size() < 4 || get16(payload, 2) != 0x6558);
+  return protocol == 4 || protocol == 41 || is_gre || (protocol == 17 && is_gue(payload));
 }
 
 // Of any tunnel, once its outer IP header is off.
@@ -189,6 +226,11 @@ void judge_tunnel(std::span<const std::uint8_t> payload, std::uint8_t protocol,
 void judge_layer4(std::span<const std::uint8_t> layer4, std::span<const std::uint8_t> addresses,
                   std::uint8_t protocol, const std::string& where, std::string& faults) {
   const char* name = protocol == 6 ? "tcp" : protocol == 17 ? "udp" : "icmp";
+  if (protocol == 132 && layer4.size() >= 12) {
+    const std::uint32_t found = get16(layer4, 8) << 16 | get16(layer4, 10);
+    if (sctp_checksum(layer4) != found) faults += where + "sctp checksum wrong; ";
+    return;
+  }
   if (protocol != 6 && protocol != 17 && protocol != 1 && protocol != 58) return;
   const std::size_t at = checksum_offset(protocol);
   if (layer4.size() < at + 2) {
@@ -315,7 +357,9 @@ FrameSpec spec_of(const FiveTuple& tuple) {
   spec.destination = tuple.destination;
   spec.source_port = tuple.source_port.value();
   spec.destination_port = tuple.destination_port.value();
-  spec.payload = tuple.protocol == Protocol::tcp ? Payload::tcp : Payload::udp;
+  spec.payload = tuple.protocol == Protocol::tcp    ? Payload::tcp
+                 : tuple.protocol == Protocol::sctp ? Payload::sctp
+                                                    : Payload::udp;
   return spec;
 }
 

@@ -22,7 +22,7 @@ using Bytes = std::vector<std::uint8_t>;
 [[nodiscard]] Address random_address(std::mt19937_64& random, Family family);
 
 /// What stands above IP in a built frame.
-enum class Payload : std::uint8_t { tcp, udp, icmp_echo };
+enum class Payload : std::uint8_t { tcp, udp, sctp, icmp_echo, gre };
 
 /// A frame to build. The addresses decide the family.
 struct FrameSpec {
@@ -37,7 +37,8 @@ struct FrameSpec {
   std::uint32_t tcp_sequence = 0x01020304;
   std::uint32_t tcp_acknowledgement = 0x05060708;
   std::uint16_t tcp_window = 0xfaf0;
-  Bytes tcp_options{};  // of whole words
+  Bytes tcp_options{};          // of whole words
+  std::uint8_t sctp_chunk = 0;  // type of the only chunk: DATA; INIT (1) has no tag
   std::uint8_t ttl = 64;
   std::uint8_t traffic_class = 0;
   bool dont_fragment = true;               // IPv4

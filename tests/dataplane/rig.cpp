@@ -48,7 +48,13 @@ Outcome Rig::process(const Snapshot& snapshot, const test::Bytes& frame, bool ha
   packet.headroom_bytes = options_.headroom_bytes;
   packet.in_port = 0;
   packet.has_waited = has_waited;
-  pipeline_.process(snapshot, {&packet, 1}, time_of(now_seconds));
+  const BurstTime time = time_of(now_seconds);
+  if (tap_ != nullptr) tap_->came({&packet, 1}, time.now_ns);
+  pipeline_.process(snapshot, {&packet, 1}, time);
+  if (tap_ != nullptr) {
+    tap_->leave({&packet, 1});
+    tap_->decided({&packet, 1});
+  }
   pipeline_.count_verdicts({&packet, 1});
   if (exit_of(packet.verdict) == Exit::hold) held_[packet.hold_slot] = frame;
   return {packet.verdict, packet.out_port, packet.to_worker,
@@ -62,11 +68,10 @@ void Rig::age(const Snapshot& snapshot, double now_seconds) {
 }
 
 std::optional<FlowRecord> Rig::flow(const Snapshot& snapshot, const FiveTuple& tuple) const {
-  const auto* listener =
-      snapshot.vips.find(tuple.destination, tuple.destination_port.be(), tuple.protocol);
+  const auto id = snapshot.listener_of(tuple.destination, tuple.destination_port, tuple.protocol);
   const auto view = FlowsView::open(flows_);
-  if (listener == nullptr || !view) return std::nullopt;
-  return view->find(tuple, listener->id);
+  if (!id || !view) return std::nullopt;
+  return view->find(tuple, snapshot.listener(*id), static_cast<std::uint16_t>(*id));
 }
 
 std::map<std::uint32_t, std::uint64_t> Rig::count_active() const {

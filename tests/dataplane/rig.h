@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/contract/shared_view.h"
+#include "dataplane/capture/tap.h"
 #include "dataplane/l4/pipeline.h"
 #include "tests/core/guarded_bytes.h"
 #include "tests/core/sample_config.h"
@@ -50,6 +51,8 @@ class Rig {
   /// A full round of ageing that ends at this time, half a minute or more after the last one.
   void age(const Snapshot& snapshot, double now_seconds);
 
+  /// Copies of packets go there; null: nowhere.
+  void set_tap(CaptureTap* tap) { tap_ = tap; }
   [[nodiscard]] Pipeline& pipeline() { return pipeline_; }
   [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
   [[nodiscard]] std::uint64_t count(Verdict verdict) const {
@@ -78,6 +81,7 @@ class Rig {
   Pipeline pipeline_;
   test::GuardedBytes buffer_;
   std::array<test::Bytes, HeldFragments::slots> held_;
+  CaptureTap* tap_ = nullptr;
 };
 
 }  // namespace sluice::dataplane

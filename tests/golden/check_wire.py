@@ -22,13 +22,13 @@ def with_status(status, protocols):
 # An ICMP error quotes the beginning of a packet: the checksum of the whole one is not to be expected.
 QUOTES = '(icmp.type == 3 or icmp.type == 11 or icmp.type == 12 or icmpv6.type < 128)'
 BAD = (with_status('Bad', ('ip', 'icmp', 'icmpv6')) + f' or (not {QUOTES} and ' +
-       with_status('Bad', ('tcp', 'udp')) + ')')
-GOOD = with_status('Good', ('ip', 'tcp', 'udp', 'icmp', 'icmpv6'))
+       with_status('Bad', ('tcp', 'udp', 'sctp')) + ')')
+GOOD = with_status('Good', ('ip', 'tcp', 'udp', 'sctp', 'icmp', 'icmpv6'))
 GUE_PORT = 6080
 # tshark has no dissector for GUE. Of variant 1 an IP header is all there is; of variant 0 scapy
 # takes the header off.
 VALIDATE = [word for each in ('ip', 'tcp', 'udp')
-            for word in ('-o', f'{each}.check_checksum:TRUE')] + ['-d', f'udp.port=={GUE_PORT},ip']
+            for word in ('-o', f'{each}.check_checksum:TRUE')] + ['-o', 'sctp.checksum:CRC32C', '-d', f'udp.port=={GUE_PORT},ip']
 
 try:
     from scapy.layers.inet import IP, UDP

@@ -101,13 +101,14 @@ Snapshot snapshot_of(const std::map<std::string, std::string>& service,
     return service.at(key) == "ipv4" ? Family::ipv4 : Family::ipv6;
   };
   const auto forward = parse_spelling<Forward>(service.at("forward"));
-  const auto protocol = parse_protocol(service.at("protocol"));
+  const auto protocol = parse_spelling<Protocol>(service.at("protocol"));
   if (!forward || !protocol) throw std::invalid_argument("unknown forward or protocol");
   Config config = test::sample_config({.forward = *forward,
                                        .vip_family = family("vip"),
                                        .backend_family = family("backend"),
                                        .protocol = *protocol,
                                        .backends = 1});
+  if (*protocol == Protocol::any) config.services[0].ports.clear();
   set_options(config.services[0], service);
   for (BackendConfig& backend : config.services[0].backends)  // one, or none with `local`
     if (before != nullptr) backend.name = "heir";

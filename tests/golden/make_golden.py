@@ -13,13 +13,15 @@ import pathlib
 import sys
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
-from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest,
-                                ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded, IPv6,
+from scapy.layers.inet6 import (ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6,
                                 IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN, fragment6)
+from scapy.layers.ipsec import ESP
 from scapy.layers.l2 import GRE, Dot1Q, Ether
+from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
 from flow_hash import flow_hash
+from icmp_headers import icmp_errors
 
 CLIENT_MAC = '02:00:00:00:00:01'  # the hop that clients come from
 OWN_MAC = '02:00:00:00:00:02'
@@ -32,6 +34,7 @@ POOL = {4: '10.0.1.253', 6: '2001:db8:1::fd'}
 CLIENT_PORT = 40000
 ROUTER = {4: '192.0.2.99', 6: '2001:db8:a::99'}
 RIG_SEED = 0x5eed  # of the test worker's hash
+PROTOCOL_NUMBER = {'tcp': 6, 'udp': 17, 'sctp': 132}
 MASK64 = (1 << 64) - 1
 
 
@@ -78,6 +81,8 @@ def transport(protocol, source_port, destination_port, **more):
     if protocol == 'tcp':
         return TCP(sport=source_port, dport=destination_port, seq=1000, ack=2000,
                    **{'flags': 'PA', **more})
+    if protocol == 'sctp':
+        return SCTP(sport=source_port, dport=destination_port, tag=0x0a0b0c0d)
     return UDP(sport=source_port, dport=destination_port, **more)
 
 
@@ -96,7 +101,7 @@ def request(service, data=b'hello', ttl=64, **more):
 
 
 def request_hash(service):
-    number = 6 if service.protocol == 'tcp' else 17
+    number = PROTOCOL_NUMBER[service.protocol]
     return flow_hash(CLIENT[service.vip], VIP[service.vip], CLIENT_PORT, 80, number, 0)
 
 
@@ -230,7 +235,7 @@ def l2dsr(version, protocol):
 
 def nat_port(version, protocol):
     """The source port of a first flow: 1024 and up, where the flow's hash says."""
-    number = 6 if protocol == 'tcp' else 17
+    number = PROTOCOL_NUMBER[protocol]
     return 1024 + flow_hash(CLIENT[version], BACKEND[version], CLIENT_PORT, 80, number,
                             RIG_SEED) % (65536 - 1024)
 
@@ -259,7 +264,7 @@ def nat(version, protocol):
                    to_server(b'abc', tos=3))
     service.packet('odd length back', answer(b'x'), 'sent_nat_return', to_client(b'x'))
     stranger = answer(b'?')
-    stranger[TCP if protocol == 'tcp' else UDP].sport = 81
+    stranger[{'tcp': TCP, 'udp': UDP, 'sctp': SCTP}[protocol]].sport = 81
     service.packet('of no flow', stranger, 'drop_nat_unknown_flow')
     return service
 
@@ -333,6 +338,22 @@ def proxy(version):
     return service
 
 
+def any_protocol(version):
+    """Whatever is above IP, and every fragment of it."""
+    service = Service(f'any_{version}', 'ipip', version, version, 'any')
+    ping = ICMP(type=8, id=77) if version == 4 else ICMPv6EchoRequest(id=77)
+    contents = {'ping': ping, 'esp': ESP(spi=7, seq=1, data=b'x' * 32),
+                'gre': GRE(proto=0x6558) / Raw(b'a frame'), 'tcp': transport('tcp', 1, 2),
+                'udp': transport('udp', 1, 2), 'sctp': transport('sctp', 1, 2) / Raw(b'chunk')}
+    packets = {name: network(version, CLIENT[version], VIP[version]) / above
+               for name, above in contents.items()}
+    pieces = in_fragments(version, CLIENT[version], VIP[version], ping / Raw(FRAGMENTED))
+    packets |= {f'fragment {i} of a ping': pieces[i] for i in (3, 0)}
+    for name, packet in packets.items():
+        service.packet(name, from_client() / packet, 'sent_ipip', tunnel(service, packet))
+    return service
+
+
 def echo(version):
     service = Service(f'echo_{version}', 'ipip', version, 4)
     for data in (b'', b'a', b'ping of even length!'):
@@ -398,16 +419,6 @@ def l2dsr_sent(service, packet):
     else:
         out.hlim -= 1
     return to_backend() / out
-
-
-def icmp_errors(version):
-    """The errors that are about somebody's packet, {name: ICMP header}."""
-    if version == 4:
-        return {'unreachable': ICMP(type=3, code=1),
-                'fragmentation needed': ICMP(type=3, code=4, nexthopmtu=1300),
-                'time exceeded': ICMP(type=11), 'parameter problem': ICMP(type=12, ptr=1)}
-    return {'unreachable': ICMPv6DestUnreach(code=3), 'packet too big': ICMPv6PacketTooBig(mtu=1280),
-            'time exceeded': ICMPv6TimeExceeded(), 'parameter problem': ICMPv6ParamProblem(ptr=6)}
 
 
 def error(version, source, destination, header, quoted, ttl=60):
@@ -581,6 +592,9 @@ def all_services():
                 for version in (4, 6) for each in protocols)
     import golden_modes  # which uses what is above
     yield from golden_modes.services()
+    yield from (ipip(version, version, 'sctp') for version in (4, 6))
+    yield from (nat(version, 'sctp') for version in (4, 6))
+    yield from (any_protocol(version) for version in (4, 6))
     yield from (echo(version) for version in (4, 6))
     yield from (resets(forward, version) for forward in ('ipip', 'l2dsr') for version in (4, 6))
     yield not_sent()

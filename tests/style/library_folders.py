@@ -22,7 +22,8 @@ LIBRARIES = (
     Library('OpenSSL', r'^openssl/', ('control/proxy/tls',)),
     Library('hiredis', r'^hiredis(/|\.h$)', ('control/cluster/',)),
     Library('libbpf', r'^(bpf/(libbpf|bpf)\.h|.*\.skel\.h)$', ('bpf/',)),
-    Library('libpcap', r'^pcap(/.*|\.h)$', ('tools/replay/',), r'\bpcap_[a-z]\w*'),
+    Library('libpcap', r'^pcap(/.*|\.h)$', ('tools/replay/', 'tools/capture/'),
+            r'\bpcap_[a-z]\w*'),
     Library('toml++', r'^(toml\+\+/.*|toml\.hpp)$', ('control/config/',)),
 )
 

@@ -88,14 +88,17 @@ void Replay::advance(std::uint64_t time_ns) {
 
 std::optional<Replay::Flow> Replay::flow_of(std::span<const std::uint8_t> frame) const {
   ParsedPacket parsed;
-  if (parse(frame, parsed) != Verdict::none || !parsed.has_ports || parsed.is_fragment)
+  const Verdict verdict = parse(frame, parsed);
+  const bool is_readable = verdict == Verdict::none || parsed.layer4 == Layer4::other;
+  if (!is_readable || parsed.layer4 == Layer4::none || is_icmp_error(parsed)) return std::nullopt;
+  const Protocol protocol{parsed.ip_protocol};
+  const auto id =
+      snapshot_.listener_of(parsed.destination, Port::from_be(parsed.destination_port), protocol);
+  if (!id || (parsed.is_fragment && snapshot_.listener(*id).protocol != Protocol::any))
     return std::nullopt;
-  const Protocol protocol = parsed.layer4 == Layer4::tcp ? Protocol::tcp : Protocol::udp;
-  const auto* listener = snapshot_.vips.find(parsed.destination, parsed.destination_port, protocol);
-  if (listener == nullptr) return std::nullopt;
   return Flow{{parsed.source, parsed.destination, Port::from_be(parsed.source_port),
                Port::from_be(parsed.destination_port), protocol},
-              listener->id,
+              static_cast<std::uint16_t>(*id),
               {},
               quic_header_of(frame, parsed),
               misses(),
@@ -118,7 +121,7 @@ std::vector<NumberedFrame> Replay::take_ripe() {
 Fate Replay::process(std::span<const std::uint8_t> frame, std::uint64_t number, bool has_waited) {
   std::ranges::copy(frame, buffer_.begin() + headroom_bytes);
   auto flow = flow_of(frame);
-  if (flow) flow->known = view_.find(flow->tuple, flow->listener);
+  if (flow) flow->known = entry_of(*flow);
 
   dataplane::Packet packet;
   packet.data = buffer_.data() + headroom_bytes;
@@ -140,12 +143,15 @@ Fate Replay::process(std::span<const std::uint8_t> frame, std::uint64_t number, 
   return fate;
 }
 
+std::optional<FlowRecord> Replay::entry_of(const Flow& flow) const {
+  return view_.find(flow.tuple, snapshot_.listeners[flow.listener], flow.listener);
+}
+
 FlowLookup Replay::lookup_of(const Flow& flow) const {
   if (flow.known && moves() != flow.moves) return FlowLookup::moved;
   // An entry that did not count, because it was too old or its connection closed, is written anew,
   // or cleared.
-  const bool hit =
-      flow.known && misses() == flow.misses && view_.find(flow.tuple, flow.listener).has_value();
+  const bool hit = flow.known && misses() == flow.misses && entry_of(flow).has_value();
   return hit ? FlowLookup::hit : FlowLookup::miss;
 }
 
@@ -174,10 +180,10 @@ void Replay::describe_flow(const Flow& flow, Fate& fate) const {
 void Replay::describe_return(const dataplane::Packet& packet, Fate& fate) const {
   ParsedPacket sent;
   if (parse(fate.sent, sent) != Verdict::none) return;
-  const Protocol protocol = sent.layer4 == Layer4::tcp ? Protocol::tcp : Protocol::udp;
-  const auto* listener = snapshot_.vips.find(sent.source, sent.source_port, protocol);
-  if (listener == nullptr) return;
-  const Service& service = snapshot_.services[snapshot_.listeners[listener->id].service];
+  const auto listener = snapshot_.listener_of(sent.source, Port::from_be(sent.source_port),
+                                              Protocol{sent.ip_protocol});
+  if (!listener) return;
+  const Service& service = snapshot_.services[snapshot_.listener(*listener).service];
   fate.lookup = FlowLookup::hit;
   fate.service = service.name;
   for (const BackendId id : service.backends)

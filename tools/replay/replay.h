@@ -13,14 +13,11 @@
 
 #include "core/config/snapshot.h"
 #include "core/contract/shared_view.h"
+#include "core/flow/lookup.h"
 #include "core/result.h"
 #include "dataplane/l4/pipeline.h"
 
 namespace sluice::replay {
-
-/// Whether the flow table decided: nothing to look up, the flow was known, it was not, or it was
-/// but its backend takes it no more.
-enum class FlowLookup : std::uint8_t { none, hit, miss, moved };
 
 /// What became of one frame. The views are good until the next one is sent.
 struct Fate {
@@ -90,6 +87,7 @@ class Replay {
   [[nodiscard]] Fate process(std::span<const std::uint8_t> frame, std::uint64_t number,
                              bool has_waited);
   [[nodiscard]] std::optional<Flow> flow_of(std::span<const std::uint8_t> frame) const;
+  [[nodiscard]] std::optional<FlowRecord> entry_of(const Flow& flow) const;
   [[nodiscard]] FlowLookup lookup_of(const Flow& flow) const;
   void describe_flow(const Flow& flow, Fate& fate) const;
   void describe_return(const dataplane::Packet& packet, Fate& fate) const;

@@ -12,32 +12,8 @@ using Json = nlohmann::ordered_json;
 
 Json or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
-Json lookup_json(FlowLookup lookup) {
-  switch (lookup) {
-    case FlowLookup::none:
-      break;
-    case FlowLookup::hit:
-      return "hit";
-    case FlowLookup::miss:
-      return "miss";
-    case FlowLookup::moved:
-      return "moved";
-  }
-  return nullptr;
-}
-
-std::string_view lookup_text(FlowLookup lookup) {
-  switch (lookup) {
-    case FlowLookup::none:
-      break;
-    case FlowLookup::hit:
-      return ", known flow";
-    case FlowLookup::miss:
-      return ", new flow";
-    case FlowLookup::moved:
-      return ", moved flow";
-  }
-  return "";
+Json port_json(const PortRange& ports) {
+  return ports.is_one() ? Json(ports.first.value()) : Json(ports.text());
 }
 
 // Calls `visit` with each verdict that packets had, and how many.
@@ -90,11 +66,11 @@ std::string listeners_text(const Replay& replay) {
   ctl::Table table({{"SERVICE"}, {"LISTENER"}, {"PACKETS", true}, {"BYTES", true}});
   for_each_listener(
       replay, [&](const Service& service, const Listener& listener, const TrafficCounter& count) {
-        table.add({{service.name},
-                   {std::string(to_string(listener.protocol)) + " " +
-                    Endpoint{listener.vip, listener.port}.text()},
-                   {ctl::grouped(count.packets)},
-                   {ctl::human_bytes(count.bytes)}});
+        table.add(
+            {{service.name},
+             {std::string(to_string(listener.protocol)) + " " + listener.listening().place_text()},
+             {ctl::grouped(count.packets)},
+             {ctl::human_bytes(count.bytes)}});
       });
   return table.empty() ? "" : "\n" + table.text(false);
 }
@@ -126,7 +102,7 @@ std::string record_json(std::uint64_t number, const Frame& frame, const Fate& fa
            {"verdict", to_string(fate.verdict)},
            {"service", or_null(fate.service)},
            {"backend", or_null(fate.backend)},
-           {"flow", lookup_json(fate.lookup)},
+           {"flow", or_null(to_string(fate.lookup))},
            {"in_bytes", frame.bytes.size()},
            {"out_bytes", fate.sent.size()}};
   if (with_steps) out["steps"] = fate.steps;
@@ -138,7 +114,7 @@ std::string record_text(std::uint64_t number, const Frame& frame, const Fate& fa
   std::string out = fmt::format("packet {}: {}", number, to_string(fate.verdict));
   if (!fate.service.empty())
     out += fmt::format(" {}/{}", fate.service, fate.backend.empty() ? "-" : fate.backend);
-  out += lookup_text(fate.lookup);
+  if (fate.lookup != FlowLookup::none) out += fmt::format(", {}", describe(fate.lookup));
   out += fmt::format(", {} bytes in, {} out\n", frame.bytes.size(), fate.sent.size());
   for (std::size_t i = 0; with_steps && i < fate.steps.size(); ++i)
     out += fmt::format("  {}. {}\n", i + 1, fate.steps[i]);
@@ -156,8 +132,8 @@ std::string summary_json(const Totals& totals, const Replay& replay) {
   for_each_listener(
       replay, [&](const Service& service, const Listener& listener, const TrafficCounter& count) {
         listeners.push_back({{"service", service.name},
-                             {"vip", listener.vip.text()},
-                             {"port", listener.port.value()},
+                             {"vip", listener.listening().vips.text()},
+                             {"port", port_json(listener.listening().ports)},
                              {"protocol", to_string(listener.protocol)},
                              {"packets", count.packets},
                              {"bytes", count.bytes}});

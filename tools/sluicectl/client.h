@@ -1,6 +1,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ struct Answer {
   std::string body;
 };
 
+/// An answer out of the bytes of a connection that has ended; nothing when they are none.
+[[nodiscard]] std::optional<Answer> parse_answer(std::string_view bytes);
+
 /// Calls sluiced over its control socket: HTTP/1.1, one connection a call.
 class Client {
  public:
@@ -23,6 +27,8 @@ class Client {
   /// came that is one.
   [[nodiscard]] std::expected<Answer, Error> call(std::string_view method, std::string_view target,
                                                   std::string_view body = {}) const;
+
+  [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
 
  private:
   std::string socket_path_;

@@ -8,6 +8,7 @@
 
 #include "tools/sluicectl/commands.h"
 #include "tools/sluicectl/drain.h"
+#include "tools/sluicectl/seeing.h"
 
 namespace sluice::ctl {
 namespace {
@@ -25,6 +26,9 @@ struct Arguments {
   DrainWanted drain;
   FlowsWanted flows;
   Journey journey;
+  CaptureWanted capture;
+  TraceWanted trace;
+  TopWanted top;
 };
 
 using Command = std::function<int(const Session&)>;
@@ -78,7 +82,10 @@ void add_looking(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* explain = add(
       app, "explain", "where a packet would go, and why",
       [&](const Session& session) { return run_explain(session, arguments.journey); }, chosen);
-  explain->add_option("PROTO", arguments.journey.protocol, "tcp or udp")->required();
+  explain
+      ->add_option("PROTO", arguments.journey.protocol,
+                   "tcp, udp, sctp, icmp, icmpv6, gre, esp, or a number")
+      ->required();
   explain
       ->add_option("SRC", arguments.journey.source,
                    "the client: 192.0.2.1:1234, [2001:db8::1]:1234")
@@ -126,6 +133,50 @@ void add_changing(CLI::App& app, Arguments& arguments, Command& chosen) {
       ->check(check_weight);
 }
 
+void add_filter(CLI::App* command, std::vector<std::string>& filter) {
+  command->add_option("FILTER", filter, "only these packets, as for tcpdump: tcp port 80");
+}
+
+void add_watching(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CaptureWanted& capture = arguments.capture;
+  CLI::App* command = add(
+      app, "capture", "write live packets to a file, each with its verdict",
+      [&](const Session& session) { return run_capture(session, capture); }, chosen);
+  add_filter(command, capture.filter);
+  command->add_option("-w,--write", capture.file, "a pcapng file; - is standard output")
+      ->required();
+  command->add_option("--count", capture.packets, "end after so many packets")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--seconds", capture.seconds, "end after so long")
+      ->check(CLI::Range(1, 3'600))
+      ->capture_default_str();
+  command->add_option("--snaplen", capture.snaplen, "keep so many bytes of each packet")
+      ->check(CLI::Range(14, 65'535))
+      ->capture_default_str();
+  command->add_flag("--out", capture.sent, "each packet as it goes out too");
+
+  TraceWanted& trace = arguments.trace;
+  command = add(
+      app, "trace", "show step by step what becomes of the next packets",
+      [&](const Session& session) { return run_trace(session, trace); }, chosen);
+  add_filter(command, trace.filter);
+  command->add_option("--count", trace.packets, "end after so many packets")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  command->add_option("--seconds", trace.seconds, "end after so long")
+      ->check(CLI::Range(1, 3'600))
+      ->capture_default_str();
+
+  command = add(
+      app, "top", "traffic of services and backends, each second",
+      [&](const Session& session) { return run_top(session, arguments.top); }, chosen);
+  command->add_flag("--once", arguments.top.once, "show it once and end");
+  command->add_option("--interval", arguments.top.interval_seconds, "seconds between two looks")
+      ->check(CLI::Range(1, 3'600))
+      ->capture_default_str();
+}
+
 // All that follows the word is for the other program, --help too.
 void add_replay(CLI::App& app, Command& chosen) {
   CLI::App* replay =
@@ -170,6 +221,7 @@ int run(int argc, char** argv) {
       ->envname("SLUICE_SOCKET");
   app.add_flag("--json", arguments.json, "print the answer as JSON");
   add_looking(app, arguments, chosen);
+  add_watching(app, arguments, chosen);
   add_changing(app, arguments, chosen);
   add_replay(app, chosen);
   add_completion(app, arguments, chosen);

@@ -56,7 +56,7 @@ TEST(Compile, FindsListenersByDestination) {
   config.services[0].vips.push_back(test::vip_of(Family::ipv6));
   config.services[0].ports = {Port(80), Port(443)};
   const Snapshot snapshot = compiled(config);
-  for (const Address& vip : config.services[0].vips)
+  for (const Address& vip : {test::vip_of(Family::ipv4), test::vip_of(Family::ipv6)})
     for (const std::uint16_t port : {std::uint16_t{80}, std::uint16_t{443}}) {
       const auto* found = snapshot.vips.find(vip, Be16::from_host(port), Protocol::tcp);
       ASSERT_NE(found, nullptr);
@@ -66,7 +66,7 @@ TEST(Compile, FindsListenersByDestination) {
       EXPECT_TRUE(listener.in_use);
       EXPECT_EQ(snapshot.vips.find(vip, Be16::from_host(port), Protocol::udp), nullptr);
     }
-  EXPECT_TRUE(snapshot.vips.find(config.services[0].vips[0])->is_vip);
+  EXPECT_TRUE(snapshot.vips.find(test::vip_of(Family::ipv4))->is_vip);
 }
 
 TEST(Compile, HealthDecidesWhoTakesNewFlows) {

@@ -41,6 +41,13 @@ class Noise {
       if (random_() % 2 == 0) value = T::parse("2001:db8::/32").value();
     } else if constexpr (std::is_same_v<T, TunnelSource>) {
       if (random_() % 2 == 0) value.prefix = Prefix{Address::parse("10.0.0.0").value(), 8};
+    } else if constexpr (std::is_same_v<T, VipBlock>) {
+      const Address address = test::random_address(random_, Family::ipv6);
+      value = VipBlock(Prefix::around(address, static_cast<std::uint8_t>(random_() % 129)));
+    } else if constexpr (std::is_same_v<T, PortRange>) {
+      const auto low = static_cast<std::uint16_t>(1 + random_() % 30'000);
+      const auto high = static_cast<std::uint16_t>(low + random_() % 30'000);
+      value = random_() % 4 == 0 ? PortRange::any() : PortRange(Port(low), Port(high));
     } else if constexpr (std::is_same_v<T, TunnelDscp>) {
       if (random_() % 2 == 0) value.value = static_cast<std::uint8_t>(random_() % 64);
     } else if constexpr (std::is_same_v<T, QuicServerId>) {

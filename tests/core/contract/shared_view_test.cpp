@@ -113,6 +113,8 @@ class FlowsFile {
     header.sessions_offset = 192 + 2 * buckets * 64;
     header.sessions_count = 4;
     header.size_bytes = bytes;
+    header.wide_offset = header.flows6_offset;  // one or the other: no test has both
+    header.wide_buckets = buckets / 2;
   }
   [[nodiscard]] FlowsSegment& at() { return *reinterpret_cast<FlowsSegment*>(span_.data()); }
   [[nodiscard]] NatSession& session(std::size_t number) {
@@ -179,6 +181,39 @@ TEST(FlowsView, FindsAndListsFlows) {
   std::size_t visits = 0;
   view->for_each(*names, [&](const FlowRecord&) { return ++visits == 0; });
   EXPECT_EQ(visits, 1U) << "visiting must stop when told so";
+}
+
+TEST(FlowsView, FindsAndListsFlowsOfWideListeners) {
+  CountersFile counters;
+  FlowsFile file;
+  counters.at().listeners[3] = {ip("203.0.113.0"), 8'000, Protocol::tcp, 1, {}, 8'999, 28};
+  const FiveTuple tuple{ip("198.51.100.7"), ip("203.0.113.5"), Port(40'000), Port(8'123),
+                        Protocol::tcp};
+  using Table = ConnectionTable<WideFlowEntry>;
+  Table table({reinterpret_cast<Table::Bucket*>(file.span().data() + file.at().wide_offset),
+               file.at().wide_buckets},
+              file.at().seed);
+  const WideFlowEntry::Key key{tuple.source, tuple.destination, tuple.source_port.be(),
+                               tuple.destination_port.be(), tuple.protocol};
+  WideFlowEntry* entry =
+      table.insert(table.hash(key), [](const auto&) { return false; }, [](auto&) {});
+  entry->set_key(key);
+  entry->listener = 3;
+  entry->flow = {7, 490, FlowState::established, 0};
+  const auto view = FlowsView::open(file.span());
+  const auto found = view->find_wide(tuple);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->target, Target{7});
+  EXPECT_EQ(found->idle_seconds, 10);
+  FiveTuple other = tuple;
+  other.destination = ip("203.0.113.6");
+  EXPECT_FALSE(view->find_wide(other));
+  std::vector<FiveTuple> listed;
+  view->for_each(*CountersView::open(counters.span()), [&](const FlowRecord& record) {
+    listed.push_back(record.tuple);
+    return true;
+  });
+  EXPECT_EQ(std::ranges::count(listed, tuple), 1);
 }
 
 void read_all(const FlowsView& view, const CountersView& names) {

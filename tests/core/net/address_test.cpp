@@ -166,10 +166,14 @@ TEST(MacAddress, RoundTripsAndRefuses) {
 }
 
 TEST(Protocol, NamesRoundTrip) {
-  for (const Protocol protocol : {Protocol::tcp, Protocol::udp})
+  for (const Protocol protocol : {Protocol::tcp, Protocol::udp, Protocol::sctp})
     EXPECT_EQ(parse_protocol(to_string(protocol)), protocol);
-  EXPECT_FALSE(parse_protocol("TCP"));
-  EXPECT_FALSE(parse_protocol("sctp"));
+  for (int number = 0; number < 255; ++number)
+    EXPECT_EQ(parse_protocol(protocol_text(Protocol{static_cast<std::uint8_t>(number)})),
+              Protocol{static_cast<std::uint8_t>(number)});
+  EXPECT_EQ(parse_protocol("47"), parse_protocol("gre"));
+  for (const char* text : {"TCP", "any", "255", "256", "-1", ""})
+    EXPECT_FALSE(parse_protocol(text)) << '"' << text << '"';
 }
 
 }  // namespace

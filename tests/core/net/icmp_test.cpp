@@ -131,8 +131,16 @@ TEST(TooBig, IsNotSentAboutWhatMustNotCauseErrors) {
     from.source = ip(source);
     EXPECT_FALSE(may_cause_error(parsed(test::build(from)))) << source;
   }
-  EXPECT_FALSE(may_cause_error(parsed(test::build(echo_spec(Family::ipv4))))) << "ICMP";
-  EXPECT_FALSE(may_cause_error(parsed(test::build(echo_spec(Family::ipv6))))) << "ICMPv6";
+  EXPECT_TRUE(may_cause_error(parsed(test::build(echo_spec(Family::ipv4))))) << "a ping";
+  EXPECT_TRUE(may_cause_error(parsed(test::build(echo_spec(Family::ipv6))))) << "a ping";
+  for (const std::uint8_t type : std::to_array<std::uint8_t>({3, 4, 5, 11, 12}))
+    EXPECT_FALSE(may_cause_error(
+        parsed(test::build_error(echo_spec(Family::ipv4), type, 0, 0, Bytes(28, 0)))))
+        << "ICMP " << int{type};
+  for (const std::uint8_t type : std::to_array<std::uint8_t>({1, 2, 3, 4, 137}))
+    EXPECT_FALSE(may_cause_error(
+        parsed(test::build_error(echo_spec(Family::ipv6), type, 0, 0, Bytes(48, 0)))))
+        << "ICMPv6 " << int{type};
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 # Completion of sluicectl for bash: source <(sluicectl completion bash)
 _sluicectl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands='status services backends check plan apply drain enable weight counters flows explain replay completion'
+  local commands='status services backends check plan apply drain enable weight counters flows explain capture trace top replay completion'
   local options='--socket --json --help --version'
   local replay='--config --in --out --paths --health --down --port --json --each --explain --help'
   local socket=() words=() word i
@@ -11,7 +11,7 @@ _sluicectl() {
     word=${COMP_WORDS[i]}
     case $word in
       --socket) socket=(--socket "${COMP_WORDS[i + 1]}"); ((i++)) ;;
-      --limit | --service | --backend | --deadline | --config | --in | --out | --paths | --health | --down | --port)
+      --limit | --service | --backend | --deadline | --config | --in | --out | --paths | --health | --down | --port | --write | -w | --count | --seconds | --snaplen | --interval)
         ((i++))
         ;;
       -*) ;;
@@ -22,9 +22,13 @@ _sluicectl() {
 
   local choices=
   case $previous in
-    --socket | --config | --in | --out | --paths | --health) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --socket | --config | --in | --paths | --health | --write | -w) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --service) choices=$(names) ;;
-    --limit | --backend | --deadline | --down | --port) return ;;
+    --out)
+      if [[ ${words[0]-} == replay ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); fi
+      return
+      ;;
+    --limit | --backend | --deadline | --down | --port | --count | --seconds | --snaplen | --interval) return ;;
     *)
       case ${words[0]-}:${#words[@]} in
         :0) choices="$commands $options" ;;
@@ -40,6 +44,9 @@ _sluicectl() {
         drain:*) choices='--wait --deadline' ;;
         flows:*) choices='--limit --service --backend' ;;
         explain:1) choices='tcp udp' ;;
+        capture:*) options='--write --out --count --seconds --snaplen' ;;
+        trace:*) options='--count --seconds --json' ;;
+        top:*) options='--once --interval --json' ;;
         completion:1) choices='bash zsh fish' ;;
         replay:*) options=$replay ;;
       esac

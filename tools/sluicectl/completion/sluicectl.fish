@@ -4,7 +4,7 @@ function __sluicectl_words --description 'the command and its arguments, without
     for word in (commandline -opc)[2..]
         if test $skip = yes
             set skip no
-        else if contains -- $word --socket --limit --service --backend --deadline --config --in --out --paths --health --down --port
+        else if contains -- $word --socket --limit --service --backend --deadline --config --in --out --paths --health --down --port --write -w --count --seconds --snaplen --interval
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -42,6 +42,9 @@ complete -c sluicectl -n '__sluicectl_at 0' -a weight -d 'set or reset the weigh
 complete -c sluicectl -n '__sluicectl_at 0' -a counters -d 'what became of packets'
 complete -c sluicectl -n '__sluicectl_at 0' -a flows -d 'flows that the data plane knows'
 complete -c sluicectl -n '__sluicectl_at 0' -a explain -d 'where a packet would go, and why'
+complete -c sluicectl -n '__sluicectl_at 0' -a capture -d 'write live packets to a file, each with its verdict'
+complete -c sluicectl -n '__sluicectl_at 0' -a trace -d 'show step by step what becomes of the next packets'
+complete -c sluicectl -n '__sluicectl_at 0' -a top -d 'traffic of services and backends, each second'
 complete -c sluicectl -n '__sluicectl_at 0' -a replay -d 'try a configuration on a capture, without a daemon'
 complete -c sluicectl -n '__sluicectl_at 0' -a completion -d 'print a completion script'
 complete -c sluicectl -n '__sluicectl_at 1 backends drain enable weight' -a '(__sluicectl_names)'
@@ -53,6 +56,13 @@ complete -c sluicectl -n '__sluicectl_at 1 completion' -a 'bash zsh fish'
 complete -c sluicectl -n '__fish_seen_subcommand_from counters' -l all -d 'those that are zero too'
 complete -c sluicectl -n '__fish_seen_subcommand_from drain' -l wait -d 'until no flow is left'
 complete -c sluicectl -n '__fish_seen_subcommand_from drain' -l deadline -x -d 'wait at most so long'
+complete -c sluicectl -n '__fish_seen_subcommand_from capture' -s w -l write -r -F -d 'a pcapng file; - is standard output'
+complete -c sluicectl -n '__fish_seen_subcommand_from capture' -l out -d 'each packet as it goes out too'
+complete -c sluicectl -n '__fish_seen_subcommand_from capture' -l snaplen -x -d 'bytes of each packet'
+complete -c sluicectl -n '__fish_seen_subcommand_from capture trace' -l count -x -d 'end after so many packets'
+complete -c sluicectl -n '__fish_seen_subcommand_from capture trace' -l seconds -x -d 'end after so long'
+complete -c sluicectl -n '__fish_seen_subcommand_from top' -l once -d 'show it once and end'
+complete -c sluicectl -n '__fish_seen_subcommand_from top' -l interval -x -d 'seconds between two looks'
 complete -c sluicectl -n '__fish_seen_subcommand_from flows' -l limit -x -d 'at most so many'
 complete -c sluicectl -n '__fish_seen_subcommand_from flows' -l service -x -a '(__sluicectl_names)'
 complete -c sluicectl -n '__fish_seen_subcommand_from flows' -l backend -x

@@ -15,6 +15,9 @@ _sluicectl() {
     'counters:what became of packets'
     'flows:flows that the data plane knows'
     'explain:where a packet would go, and why'
+    'capture:write live packets to a file, each with its verdict'
+    'trace:show step by step what becomes of the next packets'
+    'top:traffic of services and backends, each second'
     'replay:try a configuration on a capture, without a daemon'
     'completion:print a completion script'
   )
@@ -23,7 +26,7 @@ _sluicectl() {
   while ((i < CURRENT)); do
     case $words[i] in
       --socket) socket=(--socket "$words[i+1]"); ((i++)) ;;
-      --limit | --service | --backend | --deadline | --config | --in | --out | --paths | --health | --down | --port)
+      --limit | --service | --backend | --deadline | --config | --in | --out | --paths | --health | --down | --port | --write | -w | --count | --seconds | --snaplen | --interval)
         ((i++))
         ;;
       -*) ;;
@@ -34,15 +37,19 @@ _sluicectl() {
   names_of() { names=(${(f)"$(sluicectl $socket complete-names "$@" 2>/dev/null)"}) }
 
   case $words[CURRENT-1] in
-    --socket | --config | --in | --out | --paths | --health) _files; return ;;
+    --socket | --config | --in | --paths | --health | --write | -w) _files; return ;;
+    --out) [[ ${words_left[1]-} == replay ]] && _files; return ;;
     --service) names_of; compadd -a names; return ;;
-    --limit | --backend | --deadline | --down | --port) return ;;
+    --limit | --backend | --deadline | --down | --port | --count | --seconds | --snaplen | --interval) return ;;
   esac
   if [[ $PREFIX == -* ]]; then
     case ${words_left[1]-} in
       counters) options+=(--all) ;;
       drain) options+=(--wait --deadline) ;;
       flows) options+=(--limit --service --backend) ;;
+      capture) options+=(--write --out --count --seconds --snaplen) ;;
+      trace) options+=(--count --seconds) ;;
+      top) options+=(--once --interval) ;;
       replay) options=(--config --in --out --paths --health --down --port --json --each --explain --help) ;;
     esac
     compadd -a options
