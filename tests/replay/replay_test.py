@@ -27,11 +27,13 @@ OWN = {'ipv4': ('203.0.113.10', '10.0.1.254', '10.0.1.253'),
 
 def config_of(service, backends=1):
     """The golden suite's service (tests/core/sample_config.h) as the operator writes it."""
-    vip, _, pool = OWN[service['vip']]
+    vip = OWN[service['vip']][0]
+    is_local = service['forward'] == 'local'
     text = f'''[[port]]
 name = "wan0"
 driver = "vdev"
 device = "net_null0"
+kernel_tap = {str(is_local).lower()}
 [[service]]
 name = "web"
 vip = "{vip}"
@@ -42,13 +44,13 @@ slots = 1021
 idle_timeout = "{service.get('idle', '15m')}"
 '''
     if service['forward'] == 'nat':
-        text += f'source_pool = "{pool}"\n'
-    for key in ('gue_variant', 'gue_port', 'tunnel_ttl', 'tunnel_dscp'):
+        text += f'source_pool = "{OWN[service["backend"]][2]}"\n'
+    for key in ('gue_variant', 'gue_port', 'tunnel_ttl', 'tunnel_dscp', 'tunnel_source', 'l3dsr_dscp',
+                'mss_clamp', 'on_death', 'proxy_protocol'):
         if key in service:
-            text += f'{key} = {service[key]}\n'
-    if 'tunnel_source' in service:
-        text += f'tunnel_source = "{service["tunnel_source"]}"\n'
-    for number in range(1, backends + 1):
+            value = service[key] if service[key].isdigit() else f'"{service[key]}"'
+            text += f'{key} = {value}\n'
+    for number in range(1, 1 if is_local else backends + 1):
         text += (f'[[service.backend]]\nname = "b{number}"\n'
                  f'address = "{NET[service["backend"]]}{number}"\n')
     return text
@@ -67,8 +69,9 @@ mtu = {service['mtu']}
 
 
 def read_golden(path):
-    """The service of a golden file, and its packets as [name, in, verdict, out or None]."""
-    service, packets = None, []
+    """The service of a golden file, its packets (name, in, verdict, out or None), and how many of them
+    come before the death of the backend."""
+    service, packets, alive = None, [], None
     for line in path.read_text().splitlines():
         key, _, value = line.partition(' ')
         if key == 'service':
@@ -79,7 +82,9 @@ def read_golden(path):
             packets[-1][key] = bytes.fromhex(value)
         elif key == 'verdict':
             packets[-1][key] = value
-    return service, packets
+        elif key == 'death':
+            alive = len(packets)
+    return service, packets, len(packets) if alive is None else alive
 
 
 TCP = {'forward': 'ipip', 'vip': 'ipv4', 'backend': 'ipv4', 'protocol': 'tcp', 'mtu': '1500'}
@@ -102,19 +107,41 @@ def run(capture, *options, config=None, backends=1, command=(REPLAY,), folder=No
         return out
 
 
+def outcomes(seen):
+    """The verdict and the sent frame, or None, of each packet. A fragment that was held has a second
+    record, when it goes on: that one is left out."""
+    frames, out = iter(seen.frames), {}
+    for each in seen.json['each']:
+        frame = next(frames).hex() if each['out_bytes'] else None
+        out.setdefault(each['packet'], (each['verdict'], frame))
+    return list(out.values())
+
+
 def golden_packets_come_out_as_golden(tap):
     files = sorted((ROOT / 'tests/golden/packets').glob('*.txt'))
     tap.check(len(files) >= 20, 'the golden packets are there', files)
     for path in files:
-        service, packets = read_golden(path)
-        seen = run(pcap([packet['in'] for packet in packets]), '--json', '--each',
-                   config=config_of(service), paths=paths_of(service))
+        service, packets, alive = read_golden(path)
+        config, frames = config_of(service), [packet['in'] for packet in packets]
+        heir = [(config.replace('"b1"', '"heir"'), pcap(frames[alive:]))]
+        seen = run(pcap(frames[:alive]), '--json', '--each', config=config, paths=paths_of(service),
+                   then=heir if alive < len(frames) else ())
         if not tap.check(seen.status == 0, f'{path.stem}: runs', seen.errors):
             continue
-        verdicts = [each['verdict'] for each in seen.json['each']]
-        tap.equal(verdicts, [packet['verdict'] for packet in packets], f'{path.stem}: verdicts')
-        wanted = [packet['out'].hex() for packet in packets if packet['out']]
-        tap.equal([frame.hex() for frame in seen.frames], wanted, f'{path.stem}: bytes')
+        verdicts, sent = zip(*outcomes(seen))
+        tap.equal(list(verdicts), [packet['verdict'] for packet in packets], f'{path.stem}: verdicts')
+        wanted = [packet['out'] and packet['out'].hex() for packet in packets]
+        tap.equal(list(sent), wanted, f'{path.stem}: bytes')
+
+
+def a_held_fragment_keeps_its_number(tap):
+    path = ROOT / 'tests/golden/packets/ipip_4_udp_fragments.txt'
+    service, packets, _ = read_golden(path)
+    json = run(pcap([packet['in'] for packet in packets]), '--json', '--each',
+               config=config_of(service)).json
+    early = [each['packet'] for each in json['each'] if each['verdict'] == 'held_fragment'][0]
+    told = [each['verdict'] for each in json['each'] if each['packet'] == early]
+    tap.equal(told, ['held_fragment', 'sent_ipip'], 'it has two records')
 
 
 def counts_agree(tap):
@@ -319,8 +346,9 @@ def runs_as_nobody(tap):
 
 def main():
     tap = harness.Tap()
-    harness.run_steps(tap, (golden_packets_come_out_as_golden, counts_agree, time_is_the_captures,
-                            backends_that_are_down, a_configuration_takes_over, broken_captures, survives_any_bytes,
+    harness.run_steps(tap, (golden_packets_come_out_as_golden, a_held_fragment_keeps_its_number,
+                            counts_agree, time_is_the_captures, backends_that_are_down,
+                            a_configuration_takes_over, broken_captures, survives_any_bytes,
                             files_that_are_not_there_or_wrong, sluicectl_hands_over,
                             explains_in_words, runs_as_nobody))
     harness.finish(tap)

@@ -156,30 +156,31 @@ class Run {
       ++totals_.too_long;
       return {};
     }
-    if (auto done = take(frame, replay_.send(frame.bytes, frame.time_ns)); !done) return done;
-    for (const std::vector<std::uint8_t>& held : replay_.take_ripe()) {
-      const Frame late{held, frame.time_ns, static_cast<std::uint32_t>(held.size())};
-      if (auto done = take(late, replay_.send_held(held)); !done) return done;
+    const std::uint64_t number = totals_.packets;
+    if (auto done = take(frame, number, replay_.send(frame.bytes, number, frame.time_ns)); !done)
+      return done;
+    for (const NumberedFrame& held : replay_.take_ripe()) {
+      const Frame late{held.bytes, frame.time_ns, static_cast<std::uint32_t>(held.bytes.size())};
+      if (auto done = take(late, held.number, replay_.send_held(held)); !done) return done;
     }
     return {};
   }
 
-  std::expected<void, Error> take(const Frame& frame, const Fate& fate) {
+  std::expected<void, Error> take(const Frame& frame, std::uint64_t number, const Fate& fate) {
     if (fate.lookup == FlowLookup::hit) ++totals_.known_flows;
-    show(frame, fate);
+    show(frame, number, fate);
     if (fate.sent.empty()) return {};
     ++totals_.sent;
     return out_ == nullptr ? std::expected<void, Error>() : out_->write(fate.sent, frame.time_ns);
   }
 
-  void show(const Frame& frame, const Fate& fate) {
+  void show(const Frame& frame, std::uint64_t number, const Fate& fate) {
     if (!arguments_.each && !arguments_.explain) return;
     if (!arguments_.json) {
-      print(record_text(totals_.packets, frame, fate, arguments_.explain));
+      print(record_text(number, frame, fate, arguments_.explain));
       return;
     }
-    print((shown_++ == 0 ? "\n" : ",\n") +
-          record_json(totals_.packets, frame, fate, arguments_.explain));
+    print((shown_++ == 0 ? "\n" : ",\n") + record_json(number, frame, fate, arguments_.explain));
   }
 
   const Arguments& arguments_;

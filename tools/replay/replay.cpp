@@ -105,19 +105,20 @@ std::optional<Replay::Flow> Replay::flow_of(std::span<const std::uint8_t> frame)
               moves()};
 }
 
-Fate Replay::send(std::span<const std::uint8_t> frame, std::uint64_t time_ns) {
+Fate Replay::send(std::span<const std::uint8_t> frame, std::uint64_t number,
+                  std::uint64_t time_ns) {
   advance(time_ns);
-  return process(frame, false);
+  return process(frame, number, false);
 }
 
-std::vector<std::vector<std::uint8_t>> Replay::take_ripe() {
-  std::vector<std::vector<std::uint8_t>> out;
+std::vector<NumberedFrame> Replay::take_ripe() {
+  std::vector<NumberedFrame> out;
   for (const std::uint16_t slot : pipeline_.ripe_fragments({clock_ns_}))
     out.push_back(std::move(held_[slot]));
   return out;
 }
 
-Fate Replay::process(std::span<const std::uint8_t> frame, bool has_waited) {
+Fate Replay::process(std::span<const std::uint8_t> frame, std::uint64_t number, bool has_waited) {
   std::ranges::copy(frame, buffer_.begin() + headroom_bytes);
   auto flow = flow_of(frame);
   if (flow) flow->known = entry_of(*flow);
@@ -132,7 +133,7 @@ Fate Replay::process(std::span<const std::uint8_t> frame, bool has_waited) {
   pipeline_.count_verdicts({&packet, 1});
 
   if (dataplane::exit_of(packet.verdict) == dataplane::Exit::hold)
-    held_[packet.hold_slot].assign(frame.begin(), frame.end());
+    held_[packet.hold_slot] = {number, {frame.begin(), frame.end()}};
   Fate fate{.verdict = packet.verdict, .service = {}, .backend = {}, .steps = {}, .sent = {}};
   if (dataplane::exit_of(packet.verdict) == dataplane::Exit::transmit)
     fate.sent = {packet.data, packet.length_bytes};

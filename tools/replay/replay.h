@@ -29,6 +29,12 @@ struct Fate {
   std::span<const std::uint8_t> sent;  // what goes on the wire; empty: nothing does
 };
 
+/// A frame and its place in the capture, from 1.
+struct NumberedFrame {
+  std::uint64_t number = 0;
+  std::vector<std::uint8_t> bytes;
+};
+
 /// One worker's pipeline over memory of its own: the packet path of the data plane, without its
 /// ports. Frames go through one at a time, each at the time of its capture.
 class Replay {
@@ -48,11 +54,15 @@ class Replay {
   void apply(Snapshot snapshot, PortIndex in_port);
 
   /// Fragments that were held back and are due now: to be sent again at once, by `send_held`.
-  [[nodiscard]] std::vector<std::vector<std::uint8_t>> take_ripe();
-  [[nodiscard]] Fate send_held(std::span<const std::uint8_t> frame) { return process(frame, true); }
+  [[nodiscard]] std::vector<NumberedFrame> take_ripe();
+  [[nodiscard]] Fate send_held(const NumberedFrame& frame) {
+    return process(frame.bytes, frame.number, true);
+  }
 
-  /// `frame`: at most `frame_bytes_max`. `time_ns`: of any clock; one that goes back stands still.
-  [[nodiscard]] Fate send(std::span<const std::uint8_t> frame, std::uint64_t time_ns);
+  /// `frame`: at most `frame_bytes_max`. `number`: by which it is known again when it is held.
+  /// `time_ns`: of any clock; one that goes back stands still.
+  [[nodiscard]] Fate send(std::span<const std::uint8_t> frame, std::uint64_t number,
+                          std::uint64_t time_ns);
 
   [[nodiscard]] const Snapshot& snapshot() const { return snapshot_; }
   [[nodiscard]] const WorkerCounters& counters() const { return *counters_; }
@@ -74,7 +84,8 @@ class Replay {
   Replay(Snapshot snapshot, Options options, Memory memory, std::span<std::uint8_t> flows);
 
   void advance(std::uint64_t time_ns);
-  [[nodiscard]] Fate process(std::span<const std::uint8_t> frame, bool has_waited);
+  [[nodiscard]] Fate process(std::span<const std::uint8_t> frame, std::uint64_t number,
+                             bool has_waited);
   [[nodiscard]] std::optional<Flow> flow_of(std::span<const std::uint8_t> frame) const;
   [[nodiscard]] std::optional<FlowRecord> entry_of(const Flow& flow) const;
   [[nodiscard]] FlowLookup lookup_of(const Flow& flow) const;
@@ -97,7 +108,7 @@ class Replay {
   dataplane::Pipeline pipeline_;
   FlowsView view_;
   std::vector<std::uint8_t> buffer_;
-  std::map<std::uint16_t, std::vector<std::uint8_t>> held_;  // by slot
+  std::map<std::uint16_t, NumberedFrame> held_;  // by slot
   std::uint64_t clock_ns_;
   std::optional<std::uint64_t> last_time_ns_;  // of the capture
   std::uint64_t age_step_ns_;                  // of simulated time, for one step of ageing

@@ -169,7 +169,7 @@ bool has_backend(const Config& config, const std::string& name) {
 
 Config with_checks(Config config) {
   for (ServiceConfig& service : config.services)
-    if (service.health.type == ProbeType::none) {
+    if (service.health.type == ProbeType::none && service.forward != Forward::local) {
       service.health = HealthConfig{};
       service.health.type = ProbeType::tcp;
     }
