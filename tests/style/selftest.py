@@ -7,6 +7,7 @@ import tempfile
 import types
 
 import coroutines
+import feature_table
 import headers_alone
 import include_direction
 import lengths
@@ -242,6 +243,20 @@ def awaiting_in_conditions():
     for line in ('if (co_await f()) g();', 'while ((co_await f()) == 0) {}',
                  'for (;\n     co_await f();) {}', 'switch (co_await f()) {}'):
         expect_found(coroutines, {'control/a.cpp': f'int a;\n{line}\n'}, 'control/a.cpp:2:')
+
+
+@case
+def named_tests():
+    files = {'tests/core/a_test.cpp': 'TEST(Maglev, Shares) {}\n', 'tests/e2e/b_test.py': '',
+             'tests/golden/packets/gre_4.txt': ''}
+    head = '| feature | proved by |\n|---|---|\n'
+    row = '| hashing | `Maglev`, `Maglev.Shares`, `e2e/b_test.py`, `golden/gre_*` |\n'
+    expect_clean(feature_table, {**files, 'docs/features.md': head + row})
+    for name in ('Maglew', 'Maglev.Share', 'e2e/c_test.py', 'golden/gue_*'):
+        expect_found(feature_table, {**files, 'docs/features.md': f'{head}| it | `{name}` |\n'},
+                     f'docs/features.md:3: there is no test {name}')
+    expect_found(feature_table, {**files, 'docs/features.md': head + '| it | nothing |\n'},
+                 'docs/features.md:3: a feature without a test')
 
 
 @case

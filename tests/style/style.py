@@ -9,6 +9,7 @@ import pathlib
 import sys
 
 import coroutines
+import feature_table
 import headers_alone
 import include_direction
 import lengths
@@ -18,7 +19,7 @@ import sources_listed
 from tree import Tree
 
 RULES = (include_direction, library_folders, headers_alone, sources_listed, lengths, coroutines,
-         plain_text)
+         feature_table, plain_text)
 FINDINGS_SHOWN_MAX = 200
 
 
