@@ -23,7 +23,8 @@ void adjust_layer4(std::uint8_t* frame, const ParsedPacket& packet, const Checks
     icmp.checksum = change.apply(icmp.checksum);
     return;
   }
-  if (!packet.has_ports) return;
+  // SCTP's CRC covers no address (RFC 9260 section 6.8).
+  if (!packet.has_ports || packet.layer4 == Layer4::sctp) return;
   if (packet.layer4 == Layer4::tcp) {
     auto& tcp = header_at<wire::TcpHeader>(frame, packet.l4_offset);
     tcp.checksum = change.apply(tcp.checksum);

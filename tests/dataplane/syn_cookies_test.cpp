@@ -46,7 +46,7 @@ TcpOptions stamps(std::uint32_t value, std::uint32_t echo) {
 class Connection {
  public:
   explicit Connection(const Config& config, const TcpOptions& options = linux_syn())
-      : family_(config.services[0].vips[0].family()), snapshot_(compiled(config)) {
+      : family_(config.services[0].vips[0].prefix.address.family()), snapshot_(compiled(config)) {
     const Outcome out = from_client(
         {.tcp_flags = TcpHeader::syn, .tcp_sequence = client_isn, .tcp_options = written(options)});
     EXPECT_EQ(out.name(), "replied_syn_cookie");

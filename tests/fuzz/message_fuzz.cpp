@@ -1,10 +1,13 @@
+#include "core/capture/filter.h"
+#include "core/capture/record.h"
 #include "core/config/compile.h"
 #include "core/contract/message.h"
 #include "tests/core/sample_config.h"
 #include "tests/fuzz/target.h"
 
 // What comes over the socket between the two processes: any bytes are refused or decoded, and a
-// Config that was decoded compiles or is refused. The first byte says where the stream is cut.
+// Config that was decoded compiles or is refused, a capture's filter runs or is refused. The first
+// byte says where the stream is cut.
 
 namespace sluice {
 namespace {
@@ -35,6 +38,17 @@ void use(const MessageReader::Message& message) {
       return;
     case MessageType::report:
       (void)decode<Report>(message.body);
+      return;
+    case MessageType::capture:
+      if (auto request = decode<CaptureRequest>(message.body))
+        if (const auto filter = PacketFilter::make(std::move(request->program)))
+          (void)filter->matches(message.body);
+      return;
+    case MessageType::stop_capture:
+      (void)decode<StopCapture>(message.body);
+      return;
+    case MessageType::captured:
+      (void)decode<CapturePiece>(message.body);
       return;
   }
 }

@@ -129,9 +129,10 @@ Simulator::Fault Simulator::begin_flow() {
   const View& view = *workers_[flow.worker].view;
   const ServiceConfig& service = view.config.services[below(random_, view.config.services.size())];
   flow.service = service.name;
-  flow.tuple = {test::random_address(random_, service.vips.front().family()), service.vips.front(),
+  const Address& vip = service.vips.front().prefix.address;
+  flow.tuple = {test::random_address(random_, vip.family()), vip,
                 Port(static_cast<std::uint16_t>(below(random_, 64'000) + 1'024)),
-                service.ports[below(random_, service.ports.size())], service.protocol};
+                service.ports[below(random_, service.ports.size())].first, service.protocol};
   if (flow.tuple.source.is_multicast() || flow.tuple.source.is_loopback() ||
       !clients_.emplace(flow.tuple.source, flow.tuple.source_port).second)
     return std::nullopt;

@@ -202,7 +202,7 @@ std::string World::remove_service() {
 BackendConfig World::new_backend(const ServiceConfig& service) {
   const auto kind = std::ranges::find_if(kinds, [&](const Kind& candidate) {
     return candidate.forward == service.forward && candidate.protocol == service.protocol &&
-           candidate.vip == service.vips.front().family();
+           candidate.vip == service.vips.front().prefix.address.family();
   });
   // The pool tells NAT64 from the rest of nat.
   const Family family =
