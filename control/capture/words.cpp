@@ -22,6 +22,8 @@ std::string layer4_text(const ParsedPacket& packet) {
       return "tcp";
     case Layer4::udp:
       return "udp";
+    case Layer4::sctp:
+      return "sctp";
     case Layer4::icmp:
       return fmt::format("icmp type {}", packet.icmp_type);
     case Layer4::icmpv6:

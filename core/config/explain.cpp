@@ -160,8 +160,7 @@ std::string why_no_listener(const Snapshot& snapshot, const FiveTuple& tuple) {
     return where + " is a source-pool address: an answer from a server";
   if (own == nullptr && !snapshot.wide.covers(tuple.destination))
     return is_local_vip(snapshot, tuple.destination)
-               ? "no service has this port on " + where +
-                     ", whose services are local: left to the kernel"
+               ? "the services on " + where + " are local: left to the kernel"
                : where + " is no VIP: left to the kernel";
   if (!has_ports(tuple.protocol))
     return "no service on " + where + " is for any protocol: only pings and ICMP errors are " +

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -92,9 +93,9 @@ template <typename T>
   header.type = type;
   header.generation = generation;
   header.length_bytes = body.size();
-  std::vector<std::uint8_t> out(sizeof header);
+  std::vector<std::uint8_t> out(sizeof header + body.size());
   std::memcpy(out.data(), &header, sizeof header);
-  out.insert(out.end(), body.begin(), body.end());
+  std::ranges::copy(body, out.begin() + sizeof header);
   return out;
 }
 

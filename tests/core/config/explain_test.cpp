@@ -157,8 +157,15 @@ TEST(Explain, LocalIsTheKernels) {
   EXPECT_EQ(said.reasons.back(),
             "the service is local: left to the kernel of this host (sent_local)");
   EXPECT_EQ(explain(snapshot, tuple_to("203.0.113.10", 81), {}).reasons.back(),
-            "no service has this port on 203.0.113.10, whose services are local: left to the "
-            "kernel");
+            "the services on 203.0.113.10 are local: left to the kernel");
+}
+
+TEST(Explain, LocalRangesAreTheKernels) {
+  Config config = sample_config({.forward = Forward::local});
+  config.services[0].ports = {PortRange{Port(80), Port(89)}};
+  const Explanation said = explain(compiled(config), tuple_to("203.0.113.10", 81), {});
+  EXPECT_FALSE(said.listener) << "they are not looked for";
+  EXPECT_EQ(said.reasons.back(), "the services on 203.0.113.10 are local: left to the kernel");
 }
 
 TEST(Explain, TellsTheServicesOwnSizes) {
