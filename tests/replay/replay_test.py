@@ -29,6 +29,7 @@ def config_of(service, backends=1):
     """The golden suite's service (tests/core/sample_config.h) as the operator writes it."""
     vip = OWN[service['vip']][0]
     is_local = service['forward'] == 'local'
+    port = '' if service['protocol'] == 'any' else 'port = 80\n'
     text = f'''[[port]]
 name = "wan0"
 driver = "vdev"
@@ -37,8 +38,7 @@ kernel_tap = {str(is_local).lower()}
 [[service]]
 name = "web"
 vip = "{vip}"
-port = 80
-protocol = "{service['protocol']}"
+{port}protocol = "{service['protocol']}"
 forward = "{service['forward']}"
 slots = 1021
 idle_timeout = "{service.get('idle', '15m')}"
@@ -203,6 +203,19 @@ def backends_that_are_down(tap):
     tap.equal(without.verdicts, {'drop_no_path': 50}, 'no path in the file')
 
 
+def services_without_a_port_to_probe(tap):
+    """Where a service has no single port its checks must name one; without checks none is asked for."""
+    sctp = FRAME[:23] + b'\x84' + FRAME[24:]
+    for listens, frame in (('port = "any"\nprotocol = "tcp"', FRAME),
+                           ('port = "79-81"\nprotocol = "tcp"', FRAME),
+                           ('protocol = "any"', FRAME), ('port = 80\nprotocol = "sctp"', sctp)):
+        config = config_of(TCP, 2).replace('port = 80\nprotocol = "tcp"', listens)
+        seen = run(pcap([frame]), '--json', '--down', 'web/b1', config=config)
+        if tap.check(seen.status == 0, f'{listens!r} runs', seen.errors):
+            used = {each['name']: each['packets'] for each in seen.json['backends']}
+            tap.equal(used, {'b1': 0, 'b2': 1}, f'{listens!r} goes to the one that is up')
+
+
 def a_configuration_takes_over(tap):
     frames = pcap([with_port(port) for port in range(1000, 1060)])
     three = config_of(TCP, 3)
@@ -348,9 +361,9 @@ def main():
     tap = harness.Tap()
     harness.run_steps(tap, (golden_packets_come_out_as_golden, a_held_fragment_keeps_its_number,
                             counts_agree, time_is_the_captures, backends_that_are_down,
-                            a_configuration_takes_over, broken_captures, survives_any_bytes,
-                            files_that_are_not_there_or_wrong, sluicectl_hands_over,
-                            explains_in_words, runs_as_nobody))
+                            services_without_a_port_to_probe, a_configuration_takes_over,
+                            broken_captures, survives_any_bytes, files_that_are_not_there_or_wrong,
+                            sluicectl_hands_over, explains_in_words, runs_as_nobody))
     harness.finish(tap)
 
 

@@ -7,20 +7,20 @@ and captures, is $SLUICE_YANET_VECTORS, or ../shared/vectors/yanet beside the ch
 Each sendPackets step is run after those before it, with one configuration a step: the real servers that are enabled
 by then. The expected frames are first given what RELAXED lists and nothing else; then all bytes must be equal. Where
 a service has several real servers enabled, the one that Sluice has picked stands for theirs, when it is enabled, and
-the same for a five-tuple for as long as it is: the hash is everybody's own.
+the same for a flow for as long as it is: the hash is everybody's own. A flow is a five-tuple, or a client where the
+service is on all ports. With one-packet scheduling there are no flows: each server must have as many packets as there.
 """
 
 import collections
 import ipaddress
-import json
 import os
 import pathlib
-import re
 import struct
 import sys
 import tempfile
 
-from captures import Run, frames_of
+from captures import frames_of
+from yanet_vectors import GRE, TAGGED_BYTES, TUNNEL_VLAN, Folder, Packet, vlan_of
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / 'tests' / 'e2e'))
@@ -32,31 +32,25 @@ REPLAY = harness.parse_build_dir() / 'tools' / 'replay' / 'sluice-replay'
 # What differs by design, and what it would take to be equal.
 RELAXED = {
     'vlan': 'sent without a tag: a [[port]] has no VLAN to send on; an option of the port would do',
-    'outer ttl': 'their router counts the new header down before it is sent, to 63; ours begins at 64 (an option)',
     'outer source': 'theirs has the last four bytes of the client in an IPv6 outer source, to spread tunnels over the '
-                    'queues of the server; ours is one address (an option of the service)',
+                    'queues of the server; ours is one address, or by tunnel_source one with bits of a hash',
     'outer identification and DF': 'theirs copies the inner identification and clears DF; ours is 0 with DF '
                                    '(RFC 6864 section 4.1), and the checksum follows',
+    'picked server': 'of several enabled servers each has its own choice; where turns decide, shares must be equal',
+    'port 0': 'theirs is a service of that port; ours is on any port, for a [[service]] cannot name 0',
     'closed port': 'for a VIP and a port of no service: routed there, dropped here (drop_no_listener)',
     'reply path': 'an echo reply is routed there, by another VLAN; here it goes back to the hop it came from',
 }
 
-# Steps that need what Sluice does not do; None is the whole folder.
+# Steps in which the two differ on purpose.
 SKIPPED = {
-    ('048_acl_balancer_route', '008'): 'fragments: dropped there, forwarded here',
-    ('049_balancer_pure_l3', None): 'services on all ports of a VIP, and on port 0',
-    ('065_balancer_gre', None): 'GRE tunnels: this comparison reads IP in IP only',
-    ('083_balancer_dscp', '002'): 'DSCP marking, chosen by the incoming VLAN',
-    ('083_balancer_dscp', '003'): 'DSCP marking, chosen by the incoming VLAN',
-    ('083_balancer_dscp', '004'): 'DSCP marking, chosen by the incoming VLAN',
+    ('048_acl_balancer_route', '008'): 'fragments: all dropped there; forwarded here, to the server of their flow',
+    ('083_balancer_dscp', '003'): 'marks only packets without a DSCP; here tunnel_dscp is one for all, or the copy',
 }
 
 ETHERNET_BYTES = 14
-TAGGED_BYTES = 18
-TUNNEL_VLAN = 100
-OUR_TTL = 64
 ICMP = (1, 58)
-PROTOCOLS = {6: 'tcp', 17: 'udp'}
+TUNNELLED = ('sent_ipip', 'sent_gre')
 
 
 def find_vectors():
@@ -75,124 +69,18 @@ def checksum(header):
     return total ^ 0xffff
 
 
-class Packet:
-    """The IP header of a packet and the ports behind it."""
-
-    def __init__(self, data):
-        self.data = data
-        self.is_v4 = data[0] >> 4 == 4
-        self.header_bytes = (data[0] & 15) * 4 if self.is_v4 else 40
-        self.protocol = data[9] if self.is_v4 else data[6]
-        at, size = (12, 4) if self.is_v4 else (8, 16)
-        self.source_bytes = data[at:at + size]
-        self.source = ipaddress.ip_address(self.source_bytes)
-        self.destination = ipaddress.ip_address(data[at + size:at + 2 * size])
-        self.payload = data[self.header_bytes:]
-        self.ports = struct.unpack('>HH', self.payload[:4]) if self.protocol in (6, 17) else (0, 0)
-
-    @property
-    def five_tuple(self):
-        return self.source, self.destination, self.protocol, self.ports
-
-
-class Folder:
-    """One autotest: its services, and the real servers that are enabled at the moment."""
-
-    def __init__(self, path):
-        self.path = path
-        modules = json.loads((path / 'controlplane.conf').read_text())['modules']
-        self.balancer = modules['balancer0']
-        self.next_hop_mac = modules['route0']['interfaces'][f'kni0.{TUNNEL_VLAN}']['neighborMacAddress']
-        self.own_mac = modules[f'lp0.{TUNNEL_VLAN}']['macAddress']
-        self.services = json.loads((path / 'services.conf').read_text())
-        self.enabled = set()
-        self.picked = {}  # the real server of each five-tuple
-        self.stages = []  # configuration and capture of the steps until now
-
-    def steps(self):
-        """(send, expect) for each step with packets; `enabled` is as it is by then."""
-        send = None
-        for line in (self.path / 'autotest.yaml').read_text().splitlines():
-            change = re.match(r'\s*- balancer real (enable|disable) balancer0 (\S+) (\w+) (\S+) (\S+) ', line)
-            if change:
-                real = (change[2], change[3], change[4], change[5])
-                self.enabled.add(real) if change[1] == 'enable' else self.disable(real)
-            elif match := re.match(r'\s*send: (\S+)', line):
-                send = match[1]
-            elif match := re.match(r'\s*expect: (\S+)', line):
-                yield send, match[1]
-            elif line.startswith('- reload'):
-                return  # no packets come after the first one
-
-    def disable(self, real):
-        self.enabled.discard(real)
-        self.picked = {flow: at for flow, at in self.picked.items()
-                       if (str(flow[1]), PROTOCOLS[flow[2]], str(flow[3][1]), str(at)) != real}
-
-    def run(self, send, scratch):
-        """The frames, JSON and records of this step, after those before it."""
-        before = sum(len(frames_of(self.path / name)) for name, _ in self.stages)
-        self.stages.append((send, self.config()))
-        stages = [(config, (self.path / name).read_bytes()) for name, config in self.stages]
-        run = Run((REPLAY,), scratch, stages, '--json', '--each', paths=self.paths())
-        if run.status != 0:
-            raise RuntimeError(run.errors)
-        records = run.json['each']
-        sent_before = sum(each['out_bytes'] > 0 for each in records[:before])
-        return run.sent[sent_before:], records[before:]
-
-    def is_enabled(self, service, real):
-        return (service['vip'], service['proto'], service['vport'], real['ip']) in self.enabled
-
-    def config(self):
-        text = '[[port]]\nname = "kni0"\ndriver = "vdev"\ndevice = "net_null0"\n'
-        for number, service in enumerate(self.services):
-            text += (f'[[service]]\nname = "s{number}"\nvip = "{service["vip"]}"\nport = {service["vport"]}\n'
-                     f'protocol = "{service["proto"]}"\nforward = "ipip"\n')
-            reals = [real for real in service['reals'] if self.is_enabled(service, real)]
-            for real in reals:
-                text += (f'[[service.backend]]\nname = "{real["ip"].replace(":", "-").replace(".", "-")}"\n'
-                         f'address = "{real["ip"]}"\nweight = {real.get("weight", 1)}\n')
-            if not reals:  # a service has at least one: one that takes no flow
-                text += '[[service.backend]]\nname = "none"\naddress = "192.0.2.1"\ndrain = true\n'
-        return text
-
-    def outer_source(self, real):
-        return self.balancer['source' if real.version == 6 else 'source_ipv4']
-
-    def paths(self):
-        reals = {ipaddress.ip_address(real['ip']) for service in self.services for real in service['reals']}
-        return ''.join(f'''[[path]]
-destination = "{real}"
-port = "kni0"
-source = "{self.outer_source(real)}"
-source_mac = "{self.own_mac}"
-next_hop_mac = "{self.next_hop_mac}"
-''' for real in sorted(reals, key=str))
-
-    def candidates(self, inner):
-        """The enabled real servers of the service that this packet is for."""
-        return {ipaddress.ip_address(real['ip']) for service in self.services for real in service['reals']
-                if ipaddress.ip_address(service['vip']) == inner.destination and
-                service['proto'] == PROTOCOLS[inner.protocol] and int(service['vport']) == inner.ports[1] and
-                self.is_enabled(service, real)}
-
-
 def as_ours(folder, frame, real):
     """The expected frame with what RELAXED says of tunnels, sent to this real server."""
     outer = Packet(frame[TAGGED_BYTES:])
-    inner = Packet(outer.payload)
     header = bytearray(outer.data[:outer.header_bytes])
     if outer.is_v4:
         header[4:8] = struct.pack('>HH', 0, 0x4000)  # outer identification and DF
-        header[8] = OUR_TTL  # outer ttl
         header[16:20] = real.packed
         header[10:12] = bytes(2)
         header[10:12] = struct.pack('>H', checksum(bytes(header)))
     else:
-        header[7] = OUR_TTL  # outer ttl
         source = bytearray(ipaddress.ip_address(folder.outer_source(real)).packed)
-        theirs = source[:8] + inner.source_bytes[-4:] + source[12:]
+        theirs = source[:8] + outer.inner.source_bytes[-4:] + source[12:]
         if header[8:24] != theirs:
             raise ValueError(f'an outer source of no known making: {outer.source}')
         header[8:24] = source  # outer source
@@ -200,22 +88,33 @@ def as_ours(folder, frame, real):
     return frame[:12] + frame[16:18] + bytes(header) + outer.payload  # vlan
 
 
-def vlan_of(frame):
-    return struct.unpack('>H', frame[14:16])[0] & 0xfff
-
-
 def compare_tunnel(folder, wanted, sent):
     """What is wrong with a frame that was sent to a real server; nothing when all is well."""
     ours = Packet(sent[ETHERNET_BYTES:])
-    inner = Packet(Packet(wanted[TAGGED_BYTES:]).payload)
+    inner = Packet(wanted[TAGGED_BYTES:]).inner
     candidates = folder.candidates(inner)
     if ours.destination not in candidates:
         return f'sent to {ours.destination}, enabled are {candidates}'
-    first = folder.picked.setdefault(inner.five_tuple, ours.destination)
-    if first != ours.destination:
-        return f'{inner.five_tuple} is sent to {ours.destination} after {first}'
+    service = folder.service_of(inner)
+    if not service.is_one_packet:
+        flow = service.flow_of(inner)
+        first = folder.picked.setdefault((service, flow), ours.destination)
+        if first != ours.destination:
+            return f'{flow} is sent to {ours.destination} after {first}'
     adapted = as_ours(folder, wanted, ours.destination)
     return '' if adapted == sent else f'wanted {adapted.hex()}\nsent   {sent.hex()}'
+
+
+def shares(folder, tunnels):
+    """How many packets each server has of services that take turns, packet by packet."""
+    return collections.Counter((folder.service_of(tunnel.inner).vip, str(tunnel.destination)) for tunnel in tunnels
+                               if folder.service_of(tunnel.inner).is_one_packet)
+
+
+def choices(folder, wanted):
+    """How many frames could have gone to another server as well."""
+    return sum(len(folder.candidates(Packet(frame[TAGGED_BYTES:]).inner)) > 1
+               for frame in wanted if vlan_of(frame) == TUNNEL_VLAN)
 
 
 def compare(folder, wanted, sent, records):
@@ -225,14 +124,20 @@ def compare(folder, wanted, sent, records):
     replies = [packet for packet in others if packet.protocol in ICMP]  # reply path
     routed = len(others) - len(replies)  # closed port
     verdicts = collections.Counter(each['verdict'] for each in records)
-    counts = (verdicts['sent_ipip'], verdicts['replied_echo'],
+    in_gre = sum(Packet(frame[TAGGED_BYTES:]).protocol == GRE for frame in tunnels)
+    counts = (verdicts['sent_ipip'], verdicts['sent_gre'], verdicts['replied_echo'],
               verdicts['passed_to_kernel'] + verdicts['drop_no_listener'])
-    if counts != (len(tunnels), len(replies), routed):
-        return [f'{len(tunnels)} tunnelled, {len(replies)} answered, {routed} routed; seen {verdicts}']
-    complaints = []
+    if counts != (len(tunnels) - in_gre, in_gre, len(replies), routed):
+        return [f'{len(tunnels)} tunnelled, {in_gre} of them in GRE, {len(replies)} answered, {routed} routed; '
+                f'seen {verdicts}']
     senders = [each['verdict'] for each in records if each['out_bytes']]
-    sent_tunnels = [frame for frame, verdict in zip(sent, senders) if verdict == 'sent_ipip']
+    sent_tunnels = [frame for frame, verdict in zip(sent, senders) if verdict in TUNNELLED]
     sent_replies = [frame for frame, verdict in zip(sent, senders) if verdict == 'replied_echo']
+    complaints = []
+    their_shares = shares(folder, [Packet(frame[TAGGED_BYTES:]) for frame in tunnels])
+    our_shares = shares(folder, [Packet(frame[ETHERNET_BYTES:]) for frame in sent_tunnels])
+    if our_shares != their_shares:
+        complaints.append(f'turns: wanted {their_shares}, sent {our_shares}')
     for wanted_frame, frame in zip(tunnels, sent_tunnels):
         complaints.append(compare_tunnel(folder, wanted_frame, frame))
     for reply, frame in zip(replies, sent_replies):
@@ -243,9 +148,7 @@ def compare(folder, wanted, sent, records):
 
 def run_folder(tap, path):
     name = path.name
-    if reason := SKIPPED.get((name, None)):
-        return tap.skip(name, reason)
-    folder = Folder(path)
+    folder = Folder(path, REPLAY)
     for send, expect in folder.steps():
         step = f'{name} {send} to {expect}'
         if reason := SKIPPED.get((name, send[:3])):
@@ -254,7 +157,8 @@ def run_folder(tap, path):
         wanted = frames_of(path / expect)
         with tempfile.TemporaryDirectory(prefix='sluice-yanet-') as scratch:
             complaints = compare(folder, wanted, *folder.run(send, scratch))
-        tap.check(not complaints, f'{step}: {len(wanted)} frames', '\n'.join(complaints))
+        tap.check(not complaints, f'{step}: {len(wanted)} frames, {choices(folder, wanted)} with a choice of servers',
+                  '\n'.join(complaints))
 
 
 class Tap(harness.Tap):
@@ -263,21 +167,49 @@ class Tap(harness.Tap):
         print(f'ok {self.count} - {what} # SKIP {reason}', flush=True)
 
 
+def run_to(folder, step, scratch):
+    """What is expected and seen in the step whose capture begins with this."""
+    for send, expect in folder.steps():
+        seen = folder.run(send, scratch)
+        if send.startswith(step):
+            return frames_of(folder.path / expect), seen
+    raise ValueError(f'{folder.path} has no step {step}')
+
+
 def the_comparison_would_notice(tap, path):
     """Damages one byte of each kind in what is expected: a test that cannot fail is none."""
-    folder = Folder(path)
-    send, expect = next(folder.steps())
-    wanted = frames_of(path / expect)
+    folder = Folder(path, REPLAY)
     with tempfile.TemporaryDirectory(prefix='sluice-yanet-') as scratch:
-        seen = folder.run(send, scratch)
-    tap.check(not compare(folder, wanted, *seen), 'what is expected is sent')
-    for at in (0, 11, 19, 22, 24, len(wanted[0]) - 1):
+        wanted, seen = run_to(folder, '001', scratch)
+    tap.check(not compare(folder, wanted, *seen), f'{path.name}: what is expected is sent')
+    # Both Ethernet addresses; DSCP, length, next header and hop limit; 58 to 61 are the inner packet or GRE.
+    for at in (0, 11, 19, 22, 24, 25, 58, 59, 60, 61, len(wanted[0]) - 1):
         damaged = bytearray(wanted[0])
-        damaged[at] ^= 1
-        tap.check(compare(folder, [bytes(damaged), *wanted[1:]], *seen), f'byte {at} is compared')
+        damaged[at] ^= 0x10
+        tap.check(compare_damaged(folder, [bytes(damaged), *wanted[1:]], seen), f'byte {at} is compared')
     tap.check(compare(folder, wanted[1:], *seen), 'the number of frames is compared')
-    folder.picked = {flow: ipaddress.ip_address('2000::5') for flow in folder.picked}
+    folder.picked = {flow: ipaddress.ip_address('2001:db8::5') for flow in folder.picked}
     tap.check(compare(folder, wanted, *seen), 'where a flow has been is compared')
+
+
+def compare_damaged(folder, wanted, seen):
+    """As compare(); a frame that has become unreadable is noticed, too."""
+    try:
+        return compare(folder, wanted, *seen)
+    except ValueError as error:
+        return [repr(error)]
+
+
+def the_turns_would_be_noticed(tap, path):
+    """In the step of UDP, another server than expected for one packet."""
+    folder = Folder(path, REPLAY)
+    with tempfile.TemporaryDirectory(prefix='sluice-yanet-') as scratch:
+        wanted, seen = run_to(folder, '002', scratch)
+    tap.check(not compare(folder, wanted, *seen), f'{path.name}: what is expected is sent')
+    at = slice(TAGGED_BYTES + 24, TAGGED_BYTES + 40)  # the destination of the outer IPv6 header
+    other = bytearray(wanted[0])
+    other[at] = wanted[1][at]
+    tap.check(compare(folder, [bytes(other), *wanted[1:]], *seen), 'the shares of the servers are compared')
 
 
 def main():
@@ -288,7 +220,9 @@ def main():
     folders = sorted(path for path in vectors.iterdir() if (path / 'autotest.yaml').exists())
     for path in folders:
         harness.run_steps(tap, [run_folder], path)
-    harness.run_steps(tap, [the_comparison_would_notice], vectors / '049_balancer_tcp_udp')
+    for name in ('049_balancer_tcp_udp', '065_balancer_gre'):
+        harness.run_steps(tap, [the_comparison_would_notice], vectors / name)
+    harness.run_steps(tap, [the_turns_would_be_noticed], vectors / '056_balancer_ops')
     harness.finish(tap)
 
 

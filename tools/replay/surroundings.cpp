@@ -172,6 +172,8 @@ Config with_checks(Config config) {
     if (service.health.type == ProbeType::none && service.forward != Forward::local) {
       service.health = HealthConfig{};
       service.health.type = ProbeType::tcp;
+      // A range, "any" and SCTP have no port to probe by default, and nothing is probed here.
+      service.health.port = Port(1);
     }
   return config;
 }
