@@ -64,8 +64,9 @@ class FakeDataplane {
     segment.pid = pid;
     segment.workers = 1;
     segment.directory_sequence = 2;
-    segment.listeners[listener] = {ip("203.0.113.10"), 80, Protocol::tcp, 1, {}};
-    segment.listeners[listener].service.assign("web");
+    ListenerRecord& record = segment.listeners[listener];
+    record = {ip("203.0.113.10"), 80, Protocol::tcp, 1, {}, 80, 32};
+    record.service.assign("web");
     add_backend(7, "web1", "10.0.1.11");
     add_backend(8, "web2", "10.0.1.12");
     segment.magic = shared_memory_magic;

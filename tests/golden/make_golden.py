@@ -348,7 +348,7 @@ def any_protocol(version):
     packets = {name: network(version, CLIENT[version], VIP[version]) / above
                for name, above in contents.items()}
     pieces = in_fragments(version, CLIENT[version], VIP[version], ping / Raw(FRAGMENTED))
-    packets |= {f'fragment {i} of a ping': pieces[i] for i in (3, 0)}
+    packets |= {f'fragment {i} of a ping': pieces[i] for i in (3, 0, 2, 1)}
     for name, packet in packets.items():
         service.packet(name, from_client() / packet, 'sent_ipip', tunnel(service, packet))
     return service
