@@ -286,7 +286,8 @@ TEST(Compile, TheSegmentSizeFollowsThePath) {
   const auto sizes = [](const test::ServiceSpec& spec, const char* clamp) {
     Config config = sample_config(spec);
     config.services[0].mss_clamp = MssClamp::parse(clamp).value();
-    const Backend& backend = backend_named(compiled(config), "b1");
+    const Snapshot snapshot = compiled(config);
+    const Backend& backend = backend_named(snapshot, "b1");
     return std::pair<unsigned, unsigned>(backend.mss_ipv4_bytes_max, backend.mss_ipv6_bytes_max);
   };
   using Sizes = std::pair<unsigned, unsigned>;
