@@ -79,8 +79,8 @@ WideListeners::WideListeners(const std::vector<Claim>& claims) {
     for (const auto& [protocol, members] : group) {
       std::vector<PortRange> ranges;
       for (const Claim* claim : members) ranges.push_back(claim->what.ports);
-      flatten(ranges, [&, protocol = protocol, &list = members](PortRange ports, std::size_t i) {
-        spans_.push_back({ports, protocol, list[i]->id});
+      flatten(ranges, [&, of = protocol, &list = members](PortRange ports, std::size_t i) {
+        spans_.push_back({ports, of, list[i]->id});
       });
     }
     block.end = static_cast<std::uint32_t>(spans_.size());

@@ -107,8 +107,9 @@ QuicConnectionId QuicLbCodec::encode(const QuicServerId& server_id,
          nonce.size() == config_.nonce_length);
   QuicConnectionId out;
   out.length_bytes = static_cast<std::uint8_t>(1 + together_bytes_);
-  const std::size_t low = config_.length_self_description ? together_bytes_ : filler & low_bits;
-  out.bytes[0] = static_cast<std::uint8_t>(config_.config_id << 5 | low);
+  const std::size_t low =
+      config_.length_self_description ? together_bytes_ : std::size_t{filler} & low_bits;
+  out.bytes[0] = static_cast<std::uint8_t>(std::size_t{config_.config_id} << 5 | low);
   const auto rest = std::span(out.bytes).subspan(1, together_bytes_);
   std::ranges::copy(std::span(server_id.bytes).first(server_id.length_bytes), rest.begin());
   std::ranges::copy(nonce, rest.begin() + server_id.length_bytes);
