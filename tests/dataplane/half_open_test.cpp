@@ -34,18 +34,6 @@ FrameSpec datagram(Family family, unsigned number) {
   return spec;
 }
 
-FrameSpec answer_to(const Outcome& out) {
-  ParsedPacket packet;
-  EXPECT_EQ(parse(out.frame, packet), Verdict::none);
-  FrameSpec spec;
-  spec.source = packet.destination;
-  spec.destination = packet.source;
-  spec.source_port = packet.destination_port.host();
-  spec.destination_port = packet.source_port.host();
-  spec.payload = Payload::udp;
-  return spec;
-}
-
 FlowState state_of(const Rig& rig, const Snapshot& snapshot, const FrameSpec& frame) {
   const auto flow = rig.flow(snapshot, {frame.source, frame.destination, Port(frame.source_port),
                                         Port(80), Protocol::udp});
@@ -73,9 +61,9 @@ TEST(UdpHalfOpen, ANatSessionIsEstablishedWhenTheClientSpeaksAfterAnAnswer) {
     ASSERT_EQ(out.name(), "sent_nat");
     (void)rig.send(snapshot, frame);
     EXPECT_EQ(state_of(rig, snapshot, frame), FlowState::unanswered) << "however many it sends";
-    EXPECT_EQ(rig.send(snapshot, answer_to(out)).name(), "sent_nat_return");
+    EXPECT_EQ(rig.send(snapshot, answer_to(out, Payload::udp)).name(), "sent_nat_return");
     EXPECT_EQ(state_of(rig, snapshot, frame), FlowState::answered);
-    EXPECT_EQ(rig.send(snapshot, answer_to(out)).name(), "sent_nat_return");
+    EXPECT_EQ(rig.send(snapshot, answer_to(out, Payload::udp)).name(), "sent_nat_return");
     EXPECT_EQ(state_of(rig, snapshot, frame), FlowState::answered);
     (void)rig.send(snapshot, frame);
     EXPECT_EQ(state_of(rig, snapshot, frame), FlowState::established);
@@ -89,7 +77,7 @@ TEST(UdpHalfOpen, IsForgottenAfterHalfAMinute) {
       const Snapshot snapshot = compiled(udp_config(forward));
       const FrameSpec frame = datagram(Family::ipv4, 1);
       const Outcome first = rig.send(snapshot, frame, 1'000);
-      if (forward == Forward::nat) (void)rig.send(snapshot, answer_to(first), 1'000);
+      if (forward == Forward::nat) (void)rig.send(snapshot, answer_to(first, Payload::udp), 1'000);
       if (packets == 2) (void)rig.send(snapshot, frame, 1'000);
       rig.age(snapshot, 1'031);
       EXPECT_EQ(state_of(rig, snapshot, frame) == FlowState::empty, packets == 1);
@@ -109,10 +97,10 @@ TEST(UdpHalfOpen, AFloodOfForgedDatagramsLeavesEstablishedSessionsAndTakesNewOne
       const Outcome out = rig.send(snapshot, request);
       ASSERT_EQ(out.name(), "sent_nat") << "datagram " << number;
       // Of those that are forged every second one is answered, which helps it nothing.
-      if (number % 2 == 0) (void)rig.send(snapshot, answer_to(out));
+      if (number % 2 == 0) (void)rig.send(snapshot, answer_to(out, Payload::udp));
       if (number % 50 != 0) continue;
       ASSERT_EQ(rig.send(snapshot, request).name(), "sent_nat");
-      established.emplace_back(request, answer_to(out));
+      established.emplace_back(request, answer_to(out, Payload::udp));
     }
     EXPECT_EQ(rig.count(Verdict::drop_nat_table_full), 0U);
     for (const auto& [request, answer] : established) {

@@ -30,20 +30,6 @@ FrameSpec to_vip(Family family, std::uint16_t source_port = 40'000,
   return spec;
 }
 
-// A server's answer to what it was sent.
-FrameSpec answer_to(const Outcome& out, Payload payload = Payload::tcp) {
-  ParsedPacket packet;
-  EXPECT_EQ(parse(out.frame, packet), Verdict::none);
-  FrameSpec spec;
-  spec.source = packet.destination;
-  spec.destination = packet.source;
-  spec.source_port = packet.destination_port.host();
-  spec.destination_port = packet.source_port.host();
-  spec.payload = payload;
-  spec.link_source = test::backend_mac(out.backend());
-  return spec;
-}
-
 TEST(L3dsr, AFlowStaysOnItsBackend) {
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     Rig rig;

@@ -34,20 +34,6 @@ FrameSpec client_frame(Family family, unsigned client, std::uint16_t port,
   return spec;
 }
 
-// The server's answer to a translated packet.
-FrameSpec answer_to(const Outcome& out, Payload payload = Payload::tcp) {
-  ParsedPacket packet;
-  EXPECT_EQ(parse(out.frame, packet), Verdict::none);
-  FrameSpec spec;
-  spec.source = packet.destination;
-  spec.destination = packet.source;
-  spec.source_port = packet.destination_port.host();
-  spec.destination_port = packet.source_port.host();
-  spec.payload = payload;
-  spec.link_source = test::backend_mac(out.backend());
-  return spec;
-}
-
 TEST(NatReturn, GoesBackToTheClientAsTheVip) {
   for (const Family family : {Family::ipv4, Family::ipv6})
     for (const Payload payload : {Payload::tcp, Payload::udp}) {

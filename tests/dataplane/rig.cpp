@@ -1,5 +1,7 @@
 #include "tests/dataplane/rig.h"
 
+#include <stdexcept>
+
 namespace sluice::dataplane {
 namespace {
 
@@ -9,6 +11,19 @@ constexpr double ns_per_second = 1e9;
 BurstTime time_of(double seconds) { return {static_cast<std::uint64_t>(seconds * ns_per_second)}; }
 
 }  // namespace
+
+test::FrameSpec answer_to(const Outcome& out, test::Payload payload) {
+  ParsedPacket packet;
+  if (parse(out.frame, packet) != Verdict::none) throw std::invalid_argument("no packet was sent");
+  test::FrameSpec spec;
+  spec.source = packet.destination;
+  spec.destination = packet.source;
+  spec.source_port = packet.destination_port.host();
+  spec.destination_port = packet.source_port.host();
+  spec.payload = payload;
+  spec.link_source = test::backend_mac(out.backend());
+  return spec;
+}
 
 Rig::Rig() : Rig(Options{}) {}
 

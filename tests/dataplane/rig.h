@@ -24,6 +24,10 @@ struct Outcome {
   [[nodiscard]] unsigned backend() const { return frame.at(5); }
 };
 
+/// What the server that was sent this packet answers: both ends turned round.
+[[nodiscard]] test::FrameSpec answer_to(const Outcome& out,
+                                        test::Payload payload = test::Payload::tcp);
+
 /// A worker's pipeline over memory of its own, with frames from memory: the data plane without
 /// ports.
 class Rig {
