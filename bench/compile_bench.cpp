@@ -51,7 +51,7 @@ void change_one(benchmark::State& state) {
     std::uint16_t& weight = config.services.back().backends.front().weight;
     weight = weight == 1 ? 2 : 1;
     const Snapshot after = compiled(config, &before);
-    benchmark::DoNotOptimize(after.services.data());
+    benchmark::DoNotOptimize(&after.services[0]);
     if (after.services.empty()) state.SkipWithError("the configuration does not compile");
   }
 }

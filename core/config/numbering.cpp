@@ -12,9 +12,9 @@ void inherit_numbers(Snapshot& out, const Snapshot* previous) {
   if (previous == nullptr) return;
   out.listeners = previous->listeners;
   for (Listener& listener : out.listeners) listener.in_use = false;
-  out.backends.resize(previous->backends.size());
+  out.backends.grow(previous->backends.size());
   for (std::size_t i = 0; i < out.backends.size(); ++i)
-    out.backends[i].target = previous->backends[i].target;
+    out.backends.edit(i).target = previous->backends[i].target;
   out.sources = previous->sources;
 }
 
@@ -35,14 +35,14 @@ std::size_t BackendNumbers::claim(const BackendIdentity& identity) {
     const std::size_t index = free_.back();
     free_.pop_back();
     const Target last = out_.backends[index].target;
-    out_.backends[index].target =
+    out_.backends.edit(index).target =
         Target::of(BackendId{static_cast<std::uint32_t>(index)},
                    static_cast<std::uint16_t>(last.incarnation() + 1) % 4096);
     return index;
   }
   const std::size_t index = out_.backends.size();
-  out_.backends.emplace_back();
-  out_.backends[index].target = Target::of(BackendId{static_cast<std::uint32_t>(index)}, 0);
+  out_.backends.grow(index + 1);
+  out_.backends.edit(index).target = Target::of(BackendId{static_cast<std::uint32_t>(index)}, 0);
   return index;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct OwnAddress {
 
 /// Exact-match look-up from destination to listener, built off the packet path. Open addressing at
 /// a load of at most one half, so a miss ends quickly; two probes of adjacent memory in the common
-/// case.
+/// case. Copies share the entries.
 class VipTable {
  public:
   struct Listener {
@@ -71,8 +72,8 @@ class VipTable {
     return static_cast<std::size_t>(mixed >> 32);
   }
   // One empty entry, so that an empty table needs no special case.
-  std::vector<Listener> listeners_ = std::vector<Listener>(1);
-  std::vector<OwnAddress> addresses_ = std::vector<OwnAddress>(1);
+  std::shared_ptr<const Listener[]> listeners_ = std::make_shared<Listener[]>(1);
+  std::shared_ptr<const OwnAddress[]> addresses_ = std::make_shared<OwnAddress[]>(1);
   std::size_t listeners_mask_ = 0;
   std::size_t addresses_mask_ = 0;
 };
