@@ -1,6 +1,9 @@
 #include "core/config/numbering.h"
 
+#include <functional>
 #include <set>
+
+#include "core/flow/five_tuple.h"
 
 namespace sluice {
 
@@ -18,7 +21,15 @@ void inherit_numbers(Snapshot& out, const Snapshot* previous) {
   out.sources = previous->sources;
 }
 
+std::size_t BackendNumbers::Hash::operator()(const BackendIdentity& identity) const {
+  const auto& [service, name, address, port] = identity;
+  const std::hash<std::string_view> of_text;
+  const std::size_t of_address = std::hash<Address>()(address);
+  return mix64(of_text(service) ^ mix64(of_text(name) ^ mix64(of_address ^ port.value())));
+}
+
 BackendNumbers::BackendNumbers(Snapshot& out, const Snapshot* previous) : out_(out) {
+  if (previous != nullptr) known_.reserve(previous->backends.size());
   for (std::size_t i = 0; previous != nullptr && i < previous->backends.size(); ++i) {
     const Backend& backend = previous->backends[i];
     if (backend.in_use) known_[identity_of(backend)] = i;
