@@ -185,6 +185,7 @@ std::expected<void, Error> Engine::make_worker(const Config& config, const std::
   }
   pipelines_.emplace_back(memory, *return_steering_, counters, std::move(options));
   workers_.emplace_back(Worker::Parts{.number = number,
+                                      .idle = config.dataplane.idle,
                                       .ports = ports_,
                                       .hand_overs = hand_overs_,
                                       .cell = *cell_,

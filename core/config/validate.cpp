@@ -49,6 +49,7 @@ void check_name(const Scope& scope, std::string_view name, std::string_view what
 void check_dataplane(const Scope& scope, const DataplaneConfig& dataplane) {
   scope.range<std::uint32_t>("memory", dataplane.memory_mib, 64, 1'048'576);
   scope.range<std::uint32_t>("flows_max", dataplane.flows_max, 1'024, 134'217'728);
+  scope.spelling("idle", dataplane.idle);
   scope.spelling("hugepages", dataplane.hugepages);
   std::set<std::uint16_t> seen;
   for (std::size_t i = 0; i < dataplane.cores.size(); ++i) {

@@ -25,6 +25,7 @@ from lab.process import CommandError, wait_until
 BACKENDS = 100
 PROBE_PORT = 8080
 HEADER = struct.Struct('<IHHQQ')
+MAGIC, VERSION = 0x43554c53, 3
 HEALTH, HEALTH_CHANGE, REPORT = 3, 8, 1
 LIMIT_MS = 250  # of the median; an idle machine takes two
 START_SECONDS = 300
@@ -237,6 +238,20 @@ def measure(tap, rig, flips):
               distribution(from_notice))
 
 
+def refuse_a_gap(tap, rig):
+    """A change that does not follow on what the data plane has: it hangs up, to be told all."""
+    stranger = socket.socket(socket.AF_UNIX)
+    stranger.settimeout(FLIP_SECONDS)
+    stranger.connect(rig.relay.connect_path)
+    body = struct.pack('<QI', 12345, 0)
+    stranger.sendall(HEADER.pack(MAGIC, VERSION, HEALTH_CHANGE, 12346, len(body)) + body)
+    with contextlib.suppress(ConnectionResetError):
+        while stranger.recv(1 << 16):
+            pass
+    rig.require_running()
+    tap.check(True, 'a change after a gap ends the connection')
+
+
 def flip(tap, lab, services, flips):
     rig = Rig(lab, services)
     try:
@@ -248,6 +263,7 @@ def flip(tap, lab, services, flips):
         tap.note(f'resident: sluiced {resident_mib(rig.sluiced.pid)} MiB, '
                  f'sluice-dataplane {resident_mib(rig.plane.pid)} MiB')
         measure(tap, rig, flips)
+        refuse_a_gap(tap, rig)
     finally:
         rig.stop()
 
