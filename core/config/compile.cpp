@@ -102,6 +102,7 @@ void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
                          .used = true,
                          .is_local = is_local,
                          .id = static_cast<std::uint16_t>(i),
+                         .service = static_cast<std::uint16_t>(listener.service),
                          .guards = listener.guards});
   }
   for (std::size_t i = 0; i < claimed_sources.size(); ++i)
@@ -135,7 +136,6 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
     const auto number = static_cast<std::uint32_t>(out.services.size());
     service.name = wanted.name;
     service.forward = wanted.forward;
-    service.sending = sending_of(wanted);
     service.protocol = wanted.protocol;
     service.resets_on_death = resets_on_death(wanted);
     service.proxy_protocol = wanted.proxy_protocol;
@@ -147,9 +147,12 @@ std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
         out.listeners[listener_numbers.claim(what)] = Listener::of(what, number);
     for (const Address& source : wanted.source_pool)
       service.source_pool.push_back(source_numbers.claim(source));
+    const Sending sending = sending_of(wanted);
     for (const BackendConfig& entry : wanted.backends) {
       Backend backend = make_backend(wanted, entry, lookups);
       backend.service = number;
+      backend.sending = sending;
+      backend.idle_timeout_seconds = service.idle_timeout_seconds;
       const std::size_t index = backend_numbers.claim(identity_of(backend));
       backend.target = out.backends[index].target;
       out.backends[index] = std::move(backend);
