@@ -143,7 +143,7 @@ void describe_sending(Explanation& out, const Snapshot& snapshot, const Service&
   out.path = path;
   out.reasons.push_back("sent by port " + path.port + " to " + path.next_hop.text() + " (" +
                         path.next_hop_mac.text() + "), MTU " + std::to_string(path.mtu_bytes));
-  describe_sizes(out, snapshot.config, service, backend);
+  describe_sizes(out, snapshot.config(), service, backend);
 }
 
 bool is_local_vip(const Snapshot& snapshot, const Address& address) {

@@ -10,11 +10,14 @@
 #include "core/balance/slots.h"
 #include "core/config/choosing.h"
 #include "core/config/config.h"
+#include "core/config/paged.h"
 #include "core/config/paths.h"
 #include "core/config/quic_routes.h"
+#include "core/config/service_numbers.h"
 #include "core/config/vip_table.h"
 #include "core/config/wide_listeners.h"
 #include "core/flow/five_tuple.h"
+#include "core/health/health_table.h"
 #include "core/health/state.h"
 #include "core/limit/source_rules.h"
 #include "core/net/encap.h"
@@ -22,7 +25,8 @@
 
 // What the workers forward by: Config, Health and Paths compiled into tables. Immutable once
 // published. Listeners and backends keep their number from one snapshot to the next, so that flow
-// entries and counters stay valid.
+// entries and counters stay valid. Snapshots share what is the same in both: a flip of one backend
+// among a hundred thousand costs its service's part.
 
 namespace sluice {
 
@@ -32,7 +36,7 @@ enum class ListenerId : std::uint16_t {};
 enum class BackendId : std::uint32_t {};
 
 inline constexpr std::size_t listeners_max = 16'384;
-inline constexpr std::size_t backends_max = 65'536;
+inline constexpr std::size_t backends_max = 262'144;
 inline constexpr std::size_t services_max = 8'192;
 inline constexpr std::size_t source_addresses_max = 1'024;
 /// Names of ports, services and backends are at most this long.
@@ -144,6 +148,7 @@ struct SlotShare {
 
 struct Service {
   std::string name;
+  std::uint32_t number = 0;  // its place in Snapshot::services
   Forward forward = Forward::ipip;
   Protocol protocol = Protocol::tcp;
   ProxyProtocol proxy_protocol = ProxyProtocol::off;
@@ -162,11 +167,22 @@ struct Service {
   bool panic = false;                      // no backend is up or unknown: all are used
 };
 
+using Services = Paged<Service, 16>;
+using Backends = Paged<Backend, 64>;
+
+/// All that a snapshot follows from. Objects that are the same need not be looked at again.
+struct SnapshotInputs {
+  std::shared_ptr<const Config> config = std::make_shared<const Config>();
+  HealthTable health;
+  std::shared_ptr<const Paths> paths = std::make_shared<const Paths>();
+};
+
 struct Snapshot {
-  Config config;
-  std::vector<Service> services;
+  SnapshotInputs inputs;
+  ServiceNumbers service_numbers;
+  Services services;
   std::vector<Listener> listeners;  // by ListenerId; in_use or free
-  std::vector<Backend> backends;    // by BackendId; in_use or free
+  Backends backends;                // by BackendId; in_use or free
   std::vector<Address> sources;     // every source-pool address; an index stays with its address
   VipTable vips;
   std::shared_ptr<const PrefixTable> access;  // who may send to any VIP; null: everybody
@@ -176,8 +192,14 @@ struct Snapshot {
   WideListeners wide;
   std::uint64_t hash_seed = 0;
 
+  [[nodiscard]] const Config& config() const { return *inputs.config; }
   [[nodiscard]] const Backend& backend(BackendId id) const {
     return backends[static_cast<std::size_t>(id)];
+  }
+  /// Null when there is none of this name.
+  [[nodiscard]] const Service* service(std::string_view name) const {
+    const auto number = service_numbers.find(name);
+    return number ? &services[*number] : nullptr;
   }
   [[nodiscard]] const Listener& listener(ListenerId id) const {
     return listeners[static_cast<std::size_t>(id)];

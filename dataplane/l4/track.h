@@ -111,8 +111,7 @@ class Tracker {
     else if (entry->flow.is_nat != 0)
       __builtin_prefetch(&nat_.at(entry->flow.value));
     else
-      __builtin_prefetch(snapshot.backends.data() +
-                         static_cast<std::size_t>(Target{entry->flow.value}.backend()));
+      snapshot.backends.prefetch(static_cast<std::size_t>(Target{entry->flow.value}.backend()));
   }
   template <typename Entry>
   [[nodiscard]] static FlowValue* flow_in(const ConnectionTable<Entry>& table,
@@ -194,8 +193,8 @@ inline Known Tracker::find_established(const Snapshot& snapshot, const Packet& p
     target = Target{session->target};
     last_seen = session->last_seen;
   }
-  const Backend* backend = snapshot.backends.data() + static_cast<std::size_t>(target.backend());
-  if (backend >= snapshot.backends.data() + snapshot.backends.size()) [[unlikely]]
+  const Backend* backend = snapshot.backends.find(static_cast<std::size_t>(target.backend()));
+  if (backend == nullptr) [[unlikely]]
     return {};
   const auto idle_seconds = static_cast<FlowTick>(now_ - last_seen);
   if (backend->target != target || !backend->keeps_flows || backend->service != packet.service ||
