@@ -93,6 +93,7 @@ void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
                          .used = true,
                          .is_local = is_local,
                          .id = static_cast<std::uint16_t>(i),
+                         .service = static_cast<std::uint16_t>(listener.service),
                          .guards = listener.guards});
   }
   for (std::size_t i = 0; i < claimed_sources.size(); ++i)
@@ -111,7 +112,6 @@ Service make_service(const ServiceConfig& config, std::uint32_t number) {
   out.name = config.name;
   out.number = number;
   out.forward = config.forward;
-  out.sending = sending_of(config);
   out.protocol = config.protocol;
   out.resets_on_death = resets_on_death(config);
   out.proxy_protocol = config.proxy_protocol;
@@ -142,9 +142,12 @@ Snapshot compile_all(const SnapshotInputs& inputs, const Snapshot* previous) {
         out.listeners[listener_numbers.claim(what)] = Listener::of(what, number);
     for (const Address& source : wanted.source_pool)
       service.source_pool.push_back(source_numbers.claim(source));
+    const Sending sending = sending_of(wanted);
     for (const BackendConfig& entry : wanted.backends) {
       Backend backend = make_backend(wanted, entry, lookups);
       backend.service = number;
+      backend.sending = sending;
+      backend.idle_timeout_seconds = service.idle_timeout_seconds;
       const std::size_t index = backend_numbers.claim(identity_of(backend));
       backend.target = out.backends[index].target;
       out.backends.edit(index) = std::move(backend);

@@ -130,7 +130,7 @@ void describe_sending(Explanation& out, const Snapshot& snapshot, const Service&
                    backend.port.value() != 0 ? backend.port : out.tuple.destination_port}
               .text() +
           ", source one of the pool" +
-          (service.sending == Sending::nat64 ? ", IPv6 becomes IPv4" : "");
+          (backend.sending == Sending::nat64 ? ", IPv6 becomes IPv4" : "");
       describe_nat_tcp(out, service);
       break;
     case Forward::l3dsr:

@@ -100,7 +100,8 @@ void set_guards(Snapshot& out, const Config& config, const Snapshot* previous) {
     if (!listener.in_use) continue;
     const Service& service = out.services[listener.service];
     listener.guards = {.access = out.access != nullptr || service.access != nullptr,
-                       .sources = service.source_rules.limit_anything()};
+                       .sources = service.source_rules.limit_anything(),
+                       .connection_ids = service.quic != nullptr};
   }
   out.source_rules_signature = signature_of(out);
 }

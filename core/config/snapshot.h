@@ -100,32 +100,43 @@ struct Listener {
   return {tuple.source, tuple.destination, {}, {}, Protocol::any};
 }
 
-struct Backend {
+/// What the last step does with a packet: `forward`, but by what that costs. Tunnels whose headers
+/// are the same for all flows and need no more than an IP header are apart from the others.
+enum class Sending : std::uint8_t { plain_ipip, l2dsr, tunnel, l3dsr, nat, proxied_nat, nat64 };
+[[nodiscard]] constexpr bool has_session(Sending sending) { return sending >= Sending::nat; }
+
+/// What a packet of a known flow needs comes first, and of a tunnel over IPv4 all of it in one
+/// cache line.
+struct alignas(64) Backend {
+  Target target;  // what new flow entries to it hold
+  std::uint32_t service = 0;
+  std::uint32_t idle_timeout_seconds = 0;  // the service's
+  std::uint16_t inner_mtu_bytes = 0;       // largest IP packet of a client that fits the path
+  PortIndex out_port = no_port;
+  Sending sending = Sending::plain_ipip;  // the service's
+  bool in_use = false;       // when not, `target` is the last holder's, so that the next one gets
+                             // another incarnation
+  bool keeps_flows = false;  // flows that are on it stay: it is not down, or everything is;
+                             // never with one_packet, which remembers no flows
+  bool has_path = false;     // `path` is there
+  LinkHeader link;           // towards it
+  OuterHeader outer;         // tunnels: the headers to put in front
+
+  std::uint16_t mss_ipv4_bytes_max = 0;  // of SYNs in IPv4, there and back; 0: as they are
+  std::uint16_t mss_ipv6_bytes_max = 0;  // and in IPv6
+  std::uint8_t l3dsr_dscp = 0;           // l3dsr: what its packets are marked with
   std::string service_name;
   std::string name;
   Address address;
   Port port;  // 0: unchanged by forwarding
-  std::uint32_t service = 0;
   std::uint16_t weight = 1;
   std::uint32_t max_connections = 0;  // 0: no limit
-  Target target;                      // what new flow entries to it hold
   TargetState health = TargetState::unknown;
   std::uint8_t ramp_tenths = ramp_tenths_full;  // of its weight that counts, 1 to 10
-  bool in_use = false;  // when not, `target` is the last holder's, so that the next one gets
-                        // another incarnation
   bool drained = false;
-  bool keeps_flows = false;         // flows that are on it stay: it is not down, or everything is;
-                                    // never with one_packet, which remembers no flows
   std::optional<Path> path;         // none: unreachable, packets to it are dropped and counted
   std::string_view no_path_reason;  // a literal, when there is no path
-  PortIndex out_port = no_port;
-  LinkHeader link;                       // towards it
-  OuterHeader outer;                     // tunnels: the headers to put in front
-  std::uint16_t inner_mtu_bytes = 0;     // largest IP packet of a client that fits the path
-  std::uint16_t mss_ipv4_bytes_max = 0;  // of SYNs in IPv4, there and back; 0: as they are
-  std::uint16_t mss_ipv6_bytes_max = 0;  // and in IPv6
-  std::uint8_t l3dsr_dscp = 0;           // l3dsr: what its packets are marked with
-  std::optional<Tunnel> tunnel;          // what `outer` was made from, for people
+  std::optional<Tunnel> tunnel;     // what `outer` was made from, for people
 };
 
 /// One backend's claim to slots.
@@ -135,15 +146,10 @@ struct SlotShare {
   friend bool operator==(const SlotShare&, const SlotShare&) = default;
 };
 
-/// What the last step does with a packet: `forward`, but by what that costs. Tunnels whose headers
-/// are the same for all flows and need no more than an IP header are apart from the others.
-enum class Sending : std::uint8_t { plain_ipip, l2dsr, nat, tunnel, l3dsr, nat64 };
-
 struct Service {
   std::string name;
   std::uint32_t number = 0;  // its place in Snapshot::services
   Forward forward = Forward::ipip;
-  Sending sending = Sending::plain_ipip;
   Protocol protocol = Protocol::tcp;
   ProxyProtocol proxy_protocol = ProxyProtocol::off;
   SynCookies syn_cookies = SynCookies::off;

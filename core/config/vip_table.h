@@ -15,6 +15,8 @@ namespace sluice {
 struct Guards {
   bool access : 1 = false;   // deny or allow lists, of the service or of all
   bool sources : 1 = false;  // limits per source
+  // Not to pass, but to be asked first: QUIC's connection IDs, whatever the flow table says.
+  bool connection_ids : 1 = false;
   [[nodiscard]] bool any() const { return access || sources; }
 };
 
@@ -40,6 +42,7 @@ class VipTable {
     bool used = false;
     bool is_local = false;  // its packets are for the kernel of this host
     std::uint16_t id = 0;
+    std::uint16_t service = 0;
     Guards guards{};
   };
 
