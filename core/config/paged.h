@@ -53,11 +53,11 @@ class Paged {
   }
   /// Null when there is none.
   [[nodiscard]] const T* find(std::size_t index) const {
-    return index < size_ ? &(*this)[index] : nullptr;
+    return index < size() ? &(*this)[index] : nullptr;
   }
   /// Starts fetching an element, if there is one, for `find` to come.
   void prefetch(std::size_t index) const {
-    if (index < size_) __builtin_prefetch(&(*this)[index]);
+    if (index < size()) __builtin_prefetch(&(*this)[index]);
   }
   [[nodiscard]] const T& front() const { return (*this)[0]; }
   [[nodiscard]] const T& back() const { return (*this)[size() - 1]; }
