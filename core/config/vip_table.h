@@ -52,7 +52,7 @@ class VipTable {
   /// The listener of a packet's destination, or nothing.
   [[nodiscard]] const Listener* find(const Address& vip, Be16 port, Protocol protocol) const {
     for (std::size_t i = hash(vip, port, protocol);; ++i) {
-      const Listener& entry = listeners_[i & listeners_mask_];
+      const Listener& entry = listeners_.get()[i & listeners_mask_];
       if (!entry.used) return nullptr;
       if (entry.vip == vip && entry.port == port && entry.protocol == protocol) return &entry;
     }
@@ -60,7 +60,7 @@ class VipTable {
   /// Whether an address is a VIP or a source of ours; null when it is neither.
   [[nodiscard]] const OwnAddress* find(const Address& address) const {
     for (std::size_t i = hash(address, {}, {});; ++i) {
-      const OwnAddress& entry = addresses_[i & addresses_mask_];
+      const OwnAddress& entry = addresses_.get()[i & addresses_mask_];
       if (!entry.used) return nullptr;
       if (entry.address == address) return &entry;
     }
