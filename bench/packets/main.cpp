@@ -157,7 +157,8 @@ int measure(const Arguments& arguments, Machine& machine) {
   return 0;
 }
 
-// A round for each line that is read, so that somebody else's program can take turns with it.
+// A round for each line that is read, so that somebody else's program can take turns with it. Means,
+// for that program's figures are not of single bursts.
 int forward_on_null_port(const Arguments& arguments, Machine& machine) {
   auto port = NullPort::open(machine.pool, machine.watch);
   if (!port) {
@@ -175,8 +176,8 @@ int forward_on_null_port(const Arguments& arguments, Machine& machine) {
       const NullPort::Figures figures =
           (*port)->run(*scenes[i], std::chrono::milliseconds(arguments.slice_ms));
       round.push_back({{"name", cases[i].name},
-                       {"ticks", figures.forwarding.median},
-                       {"ticks_with_writing", figures.all.median},
+                       {"ticks", figures.forwarding.mean},
+                       {"ticks_with_writing", figures.all.mean},
                        {"sent", scenes[i]->sent_share()}});
     }
     print({{"round", round}});
