@@ -48,9 +48,9 @@ def describe():
             'commit': commit()}
 
 
-def forget_dpdk(pid):
-    """Removes what a DPDK program without huge pages leaves behind when it ends."""
-    shutil.rmtree(DPDK_RUN_DIR / f'sluice-{pid}', ignore_errors=True)
+def forget_dpdk(prefix):
+    """Removes the folder that a DPDK program leaves behind when it ends."""
+    shutil.rmtree(DPDK_RUN_DIR / prefix, ignore_errors=True)
 
 
 class HugePages:
@@ -61,7 +61,7 @@ class HugePages:
         self.added = 0
         self.note = ''
 
-    def _read(self, name):
+    def _read(self, name):  # of the kernel's numbers about these pages
         return int((PAGES / name).read_text())
 
     def _add(self, pages):

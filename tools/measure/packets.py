@@ -13,13 +13,13 @@ from measure.machine import Unfit
 
 QUICK = {'rounds': 5, 'slice': 15, 'null_port_rounds': 3}
 USUAL = {'rounds': 15, 'slice': 40, 'null_port_rounds': 7}
-NULL_PORT_CASES = r'^ipip4/(1|64k|1M)$'
+NULL_PORT = 'null_port'  # the group of these cases
+NULL_PORT_CASES = ('ipip4/1', 'ipip4/64k', 'ipip4/1M')
 NULL_PORT_SLICE_MS = 250
 TESTPMD_SECONDS = 0.3
 STEP_CASES = r'^(ipip4/64k|ipip4/1M|nat4/1M)$'
 STEP_SECONDS = 4
-# Ten million flows take callgrind minutes to learn and cost as many instructions as a million.
-TOO_MANY_FLOWS = '/10M'
+STEPS_NOTE = 'Time by ten thousand looks a second, instructions by callgrind with few flows.'
 
 
 def add_arguments(parser):
@@ -47,9 +47,10 @@ def add_arguments(parser):
 
 
 def finish(options):
-    for key, value in (QUICK if options.quick else USUAL).items():
-        if getattr(options, key, None) is None:
-            setattr(options, key, value)
+    usual = QUICK if options.quick else USUAL
+    options.null_port_rounds = options.rounds or usual['null_port_rounds']
+    options.rounds = options.rounds or usual['rounds']
+    options.slice = options.slice or usual['slice']
     cores = machine.cores()
     if options.core is None:
         options.core = cores[-1]
@@ -66,18 +67,29 @@ def selection(options):
     return out
 
 
+def null_port_cases(options):
+    """Of those on the null port the ones that are wanted."""
+    if options.no_null_port or (options.group and not re.fullmatch(options.group, NULL_PORT)):
+        return []
+    return [case for case in NULL_PORT_CASES if re.search(options.case or '', case)]
+
+
+def describe(options, about):
+    """What figures are of; `about`: the first line of bench_packets."""
+    return {
+        **machine.describe(),
+        'date': datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
+        **{key: about[key] for key in ('huge_pages', 'ticks_per_second', 'burst', 'core')},
+        'rounds': options.rounds, 'slice_ms': options.slice}
+
+
 def measure_groups(options, path, result, show):
     arguments = [*selection(options), '--rounds', options.rounds, '--slice', options.slice,
                  '--core', options.core, '--memory', program.MEMORY_MIB]
     with program.Program(path, arguments) as run:
         about = run.next()
-        result['about'] = {
-            **machine.describe(),
-            'date': datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
-            **{key: about[key] for key in ('huge_pages', 'ticks_per_second', 'burst', 'core')},
-            'rounds': options.rounds, 'slice_ms': options.slice}
+        result['about'] = describe(options, about)
         clock = figures.Clock(about['ticks_per_second'])
-        result['groups'] = []
         for line in run.lines():
             group = figures.group_figures(line, clock)
             if options.instructions:
@@ -87,10 +99,9 @@ def measure_groups(options, path, result, show):
 
 
 def add_instructions(path, group):
+    program.say(f'counting the instructions of {group["group"]}')
     for case in group['cases']:
-        if TOO_MANY_FLOWS not in case['name']:
-            program.say(f'counting the instructions of {case["name"]}')
-            case['instructions'] = round(steps.instructions(path, case['name']), 1)
+        case['instructions'] = round(steps.instructions(path, case['name']), 1)
 
 
 def other_core(core):
@@ -103,12 +114,15 @@ def other_core(core):
 def measure_null_port(options, path, result, show):
     """Sluice's worker and testpmd by turns; whoever waits uses no core."""
     program.need('dpdk-testpmd', 'dpdk')
-    arguments = ['--null-port', '--case', NULL_PORT_CASES, '--core', options.core,
+    pattern = '^(' + '|'.join(null_port_cases(options)) + ')$'
+    arguments = ['--null-port', '--case', pattern, '--core', options.core,
                  '--slice', NULL_PORT_SLICE_MS, '--memory', steps.MEMORY_MIB]
     program.say('forwarding on a null port, and testpmd on another')
     with program.Program(path, arguments, quiet=True) as run, \
             testpmd.Testpmd(options.core, other_core(options.core)) as other:
-        clock = figures.Clock(run.next()['ticks_per_second'])
+        about = run.next()
+        result.setdefault('about', describe(options, about))
+        clock = figures.Clock(about['ticks_per_second'])
         run.next()  # it is ready
         rounds = []
         for _ in range(options.null_port_rounds):
@@ -118,10 +132,6 @@ def measure_null_port(options, path, result, show):
             rounds.append({**one, 'cases': run.next()['round']})
     result['null_port'] = figures.null_port_figures(rounds, clock)
     show(tables.null_port_section(result['null_port'], options.markdown))
-
-
-def wants_null_port(options):
-    return not options.no_null_port and not options.group and not options.case
 
 
 def show_steps(options, path, result, show):
@@ -137,7 +147,7 @@ def show_steps(options, path, result, show):
         rows.append(['together', f'{sum(ns for ns, _ in found.values()):.1f}',
                      f'{sum(count for _, count in found.values()):.0f}'])
         table = tables.render(['step', 'ns', 'instructions'], rows, options.markdown)
-        show(tables.section(case, table, '', options.markdown))
+        show(tables.section(case, table, STEPS_NOTE, options.markdown))
 
 
 def finish_up(options, result, show):
@@ -155,8 +165,8 @@ def finish_up(options, result, show):
         program.say(f'drawn: {options.chart}')
 
 
-def take(options, path, show):
-    result = {}
+def take(options, path, has_groups, show):
+    result = {'groups': []}
     wanted_mib = program.MEMORY_MIB + testpmd.MEMORY_MIB + steps.MEMORY_MIB
     with machine.HugePages(wanted_mib) as pages:
         if pages.note:
@@ -164,12 +174,15 @@ def take(options, path, show):
         if options.steps:
             show_steps(options, path, result, show)
             return result
-        measure_groups(options, path, result, show)
-        if wants_null_port(options):
+        if has_groups:
+            measure_groups(options, path, result, show)
+        if null_port_cases(options):
             try:
                 measure_null_port(options, path, result, show)
             except Unfit as problem:
                 program.say(f'no comparison with testpmd: {problem}')
+    if 'about' not in result:
+        raise Unfit('no figures were taken')
     show(tables.about_line(result['about']))
     for case, what in figures.incomplete(result['groups']):
         program.say(f'{case}: {what}; its figure means nothing')
@@ -192,8 +205,11 @@ def run(options):
         if pattern:
             re.compile(pattern)
     known = program.names(path, selection(options))
+    if not known and not null_port_cases(options):
+        raise Unfit('no case is called that: see tools/bench packets --list')
     if options.list:
-        print('\n'.join(f'{group} {case}' for group, case in known))
+        all_of_them = known + [(NULL_PORT, case) for case in null_port_cases(options)]
+        print('\n'.join(f'{group} {case}' for group, case in all_of_them))
         return 0
     to_stdout = options.json == '-'
 
@@ -206,7 +222,7 @@ def run(options):
         if options.json:
             out = sys.stdout if to_stdout else stack.enter_context(
                 pathlib.Path(options.json).open('w'))
-        result = take(options, path, show)
+        result = take(options, path, bool(known), show)
         if out:
             json.dump(result, out, indent=1)
             out.write('\n')

@@ -65,7 +65,7 @@ class Program:
     def __exit__(self, *_):
         pid = self.process.pid
         end(self.process)
-        machine.forget_dpdk(pid)
+        machine.forget_dpdk(f'sluice-{pid}')
 
     def ask(self):
         """Lets it do another round."""
@@ -88,10 +88,15 @@ class Program:
             raise Unfit(f'bench_packets ended with status {self.process.returncode}, see above')
 
 
+NO_SUCH_CASE = 2  # an exit status of bench_packets
+
+
 def names(path, selection):
-    """[(group, case)] of what is selected."""
+    """[(group, case)] of what is selected, perhaps nothing."""
     done = subprocess.run([str(path), '--list', *selection], capture_output=True, text=True,
                           check=False)
+    if done.returncode == NO_SUCH_CASE:
+        return []
     if done.returncode != 0:
         raise Unfit(done.stderr.strip() or 'bench_packets --list failed')
     return [tuple(line.split(' ', 1)) for line in done.stdout.splitlines()]

@@ -29,17 +29,21 @@ STEPS = (
                  r'|core/config/(vip_table|wide_listeners)\b.*|core/net/prefix_table.*'),
     ('hash', r'core/flow/five_tuple.*'),
     ('look-up', r'core/flow/(connection_table|entry)\b.*'),
-    ('flow', r'dataplane/l4/(track|nat|slots|chooser|affinity|active_flows|sources|syn_gate)\b.*'
+    ('flow', r'dataplane/l4/(track|nat|slots|chooser|affinity|active_flows|sources|syn_gate'
+             r'|quic_route)\b.*|core/limit/.*'
              r'|core/flow/idle.*|core/balance/.*'),
     ('rewrite', r'dataplane/l4/(transmit|adjust|nat64)\b.*'
                 r'|core/net/(encap|rewrite|checksum|mss|redirect|translate)\b.*'),
-    ('loop and counters', r'dataplane/l4/pipeline\b.*'),
+    ('loop and counters', r'dataplane/l4/(pipeline|fragments)\b.*'),
 )
 # Functions that are another step than their file.
 FUNCTIONS = ((re.compile(r'\b(hash|hash_words|fold_multiply|prefetch|prefetch_return)\('), 'hash'),
              (re.compile(r'\bcount_verdicts\('), 'loop and counters'))
-LIBRARIES = ((re.compile(r'librte_'), 'buffers'), (re.compile(r'libc\b'), 'clearing and copying'))
+LIBRARIES = ((re.compile(r'librte_'), 'buffers'), (re.compile(r'libc\b'), 'libc: clear, copy, compare'))
 COMMON = re.compile(r'core/net/(address|byte_order|load)\b.*|core/config/snapshot\.h|/usr/.*')
+
+
+UNKNOWN = '??'  # as addr2line says it
 
 
 def relative(path):
@@ -58,7 +62,7 @@ def step_of(frames):
     if any(re.fullmatch(STEPS[0][1], source) for _, source in sources):
         return NOT_COUNTED
     for function, source in sources:
-        if COMMON.fullmatch(source):
+        if COMMON.fullmatch(source) or source == UNKNOWN:
             continue
         for pattern, step in FUNCTIONS:
             if pattern.search(function):

@@ -8,6 +8,7 @@ import subprocess
 import time
 import tty
 
+from measure import machine
 from measure.machine import Unfit
 from measure.program import end
 
@@ -25,11 +26,12 @@ class Testpmd:
         self.other_core = other_core
         self.process = None
         self.terminal = None
+        self.prefix = f'sluice-bench-{os.getpid()}'
 
     def command(self):
         return ['dpdk-testpmd', '-l', f'{self.other_core},{self.core}',
                 '--main-lcore', str(self.other_core), '--no-pci', '--in-memory', '--no-telemetry',
-                f'--file-prefix=sluice-bench-{os.getpid()}', '-m', str(MEMORY_MIB),
+                f'--file-prefix={self.prefix}', '-m', str(MEMORY_MIB),
                 '--vdev', 'net_null0', '--', '--interactive', '--port-topology=loop',
                 '--nb-cores=1', '--burst=64', '--total-num-mbufs=8192']
 
@@ -51,6 +53,7 @@ class Testpmd:
     def __exit__(self, *_):
         end(self.process)
         os.close(self.terminal)
+        machine.forget_dpdk(self.prefix)
 
     def _read_until_prompt(self):
         said = b''
