@@ -50,4 +50,4 @@ def draw(result, path):
     figure.suptitle(f'Sluice {about["commit"]}, {about["machine"]}, one core; dashed: one rte_hash '
                     'look-up; black: limits', fontsize=9)
     figure.tight_layout(rect=(0, 0, 1, 0.99))
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)

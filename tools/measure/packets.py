@@ -37,6 +37,8 @@ def add_arguments(parser):
                         help='instead: where the time goes, by step of the packet path')
     parser.add_argument('--json', metavar='FILE', help='write everything there; -: to the output')
     parser.add_argument('--markdown', action='store_true', help='tables in Markdown')
+    parser.add_argument('--into', metavar='FILE.md', type=pathlib.Path,
+                        help='put the tables in Markdown between the marks that FILE has for them')
     parser.add_argument('--chart', metavar='FILE.png', help='draw a picture')
     parser.add_argument('--record', action='store_true',
                         help=f'keep the figures in {history.FILE.relative_to(machine.ROOT)}')
@@ -147,7 +149,20 @@ def show_steps(options, path, result, show):
         rows.append(['together', f'{sum(ns for ns, _ in found.values()):.1f}',
                      f'{sum(count for _, count in found.values()):.0f}'])
         table = tables.render(['step', 'ns', 'instructions'], rows, options.markdown)
-        show(tables.section(case, table, STEPS_NOTE, options.markdown))
+        show(tables.section(case, table, '', options.markdown))
+    show(STEPS_NOTE)
+
+
+def put_into(path, mark, text):
+    """Puts the text between two comments of a document, or with None only looks for them."""
+    begin, end = f'<!-- {mark} -->\n', f'<!-- /{mark} -->'
+    document = path.read_text()
+    before, found, rest = document.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise Unfit(f'{path} has no lines {begin.strip()} and {end} for the tables')
+    if text is not None:
+        path.write_text(f'{before}{begin}\n{text.strip()}\n\n{end}{after}')
 
 
 def finish_up(options, result, show):
@@ -192,6 +207,9 @@ def take(options, path, has_groups, show):
 
 def run(options):
     finish(options)
+    if options.into:
+        options.markdown = True
+        put_into(options.into, 'steps' if options.steps else 'packets', None)
     if options.compare:
         history.find(options.compare)  # better now than after minutes
     if options.chart:
@@ -212,8 +230,10 @@ def run(options):
         print('\n'.join(f'{group} {case}' for group, case in all_of_them))
         return 0
     to_stdout = options.json == '-'
+    shown = []
 
     def show(text):
+        shown.append(text)
         if not to_stdout:
             print(text, flush=True)
 
@@ -223,6 +243,8 @@ def run(options):
             out = sys.stdout if to_stdout else stack.enter_context(
                 pathlib.Path(options.json).open('w'))
         result = take(options, path, bool(known), show)
+        if options.into:
+            put_into(options.into, 'steps' if options.steps else 'packets', '\n'.join(shown))
         if out:
             json.dump(result, out, indent=1)
             out.write('\n')

@@ -75,7 +75,7 @@ def about_line(about):
 
 def section(title, table, note, markdown):
     heading = f'### {title}' if markdown else title
-    return f'{heading}\n\n{table}\n\n{note}\n'
+    return '\n\n'.join(filter(None, (heading, table, note))) + '\n'
 
 
 def group_section(group, markdown=False):
