@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <rte_cycles.h>
 
 namespace sluice::bench {
@@ -13,6 +14,16 @@ constexpr std::uint64_t interrupted_factor = 10;
 
 std::uint64_t ticks() { return rte_rdtsc(); }
 std::uint64_t ticks_per_second() { return rte_get_tsc_hz(); }
+
+Slice::Slice(std::chrono::nanoseconds length) : begin_(now()), length_(length) {}
+
+void Slice::look() { passed_ = now() - begin_; }
+
+std::chrono::nanoseconds Slice::now() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 Watch::Watch() {
   std::array<std::uint64_t, 1001> samples{};

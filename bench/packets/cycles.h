@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,6 +11,30 @@ namespace sluice::bench {
 /// cycles of that rate and not of the core's.
 [[nodiscard]] std::uint64_t ticks();
 [[nodiscard]] std::uint64_t ticks_per_second();
+
+/// Whether a slice is over, by the time that this thread ran: while others have the processor it
+/// stands still, and on a busy machine they may have it for longer than a slice.
+class Slice {
+ public:
+  explicit Slice(std::chrono::nanoseconds length);
+  /// Call it once a burst.
+  [[nodiscard]] bool is_over() {
+    if (bursts_++ % bursts_per_look == 0) look();
+    return passed_ >= length_;
+  }
+  /// Whether its first part is over, in which caches fill with what was thrown out before.
+  [[nodiscard]] bool is_warm() const { return passed_ >= length_ / 4; }
+
+ private:
+  static constexpr unsigned bursts_per_look = 16;  // the kernel has to be asked
+  void look();
+  [[nodiscard]] static std::chrono::nanoseconds now();
+
+  std::chrono::nanoseconds begin_;
+  std::chrono::nanoseconds length_;
+  std::chrono::nanoseconds passed_{0};
+  unsigned bursts_ = 0;
+};
 
 /// Times pieces of a burst, and takes off what reading the counter costs.
 class Watch {

@@ -1,13 +1,13 @@
 #include "bench/packets/group_run.h"
 
+#include <algorithm>
+
 namespace sluice::bench {
 namespace {
 
 constexpr std::uint64_t reloads_per_second = 10;
-// The first part of a slice fills the caches with what the case before has thrown out.
-constexpr std::uint64_t warm_up_divisor = 4;
 // The yardsticks' slices are that much shorter: there are as many of rte_hash's as of all cases'.
-constexpr std::uint64_t yardstick_divisor = 4;
+constexpr int yardstick_divisor = 4;
 
 std::uint32_t narrow(std::uint64_t ticks) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(ticks, UINT32_MAX));
@@ -15,11 +15,10 @@ std::uint32_t narrow(std::uint64_t ticks) {
 
 // Calls `burst`, which returns its ticks, for so long, and keeps those after the warm-up.
 template <typename Burst>
-void repeat(std::uint64_t slice_ticks, std::vector<std::uint32_t>& out, Burst&& burst) {
-  const std::uint64_t begin = ticks();
-  for (std::uint64_t passed = 0; passed < slice_ticks; passed = ticks() - begin) {
+void repeat(std::chrono::nanoseconds length, std::vector<std::uint32_t>& out, Burst&& burst) {
+  for (Slice slice(length); !slice.is_over();) {
     const std::uint32_t taken = narrow(burst());
-    if (passed >= slice_ticks / warm_up_divisor) out.push_back(taken);
+    if (slice.is_warm()) out.push_back(taken);
   }
 }
 
@@ -30,7 +29,7 @@ GroupRun::GroupRun(const Group& group, const Parts& parts, std::chrono::millisec
       watch_(parts.watch),
       hash_(parts.hash),
       burst_(parts.pool, parts.watch),
-      slice_ticks_(ticks_per_second() / 1000 * static_cast<std::uint64_t>(slice.count())) {
+      slice_(slice) {
   for (const Case& what : group_.cases)
     running_.push_back({.scene = std::make_unique<Scene>(what.options), .figures = {}});
 }
@@ -55,7 +54,7 @@ void GroupRun::run_slice(const Case& what, Running& running) {
   }
   Scene& scene = *running.scene;
   bursts_.clear();
-  repeat(slice_ticks_, bursts_, [&] {
+  repeat(slice_, bursts_, [&] {
     const std::uint64_t taken = burst_.forward(scene);
     running.ticks_since_reload += taken;
     if (what.reloads && running.ticks_since_reload >= ticks_per_second() / reloads_per_second) {
@@ -70,12 +69,12 @@ void GroupRun::run_slice(const Case& what, Running& running) {
 }
 
 void GroupRun::run_hash_slice(HashYardstick::Keys from, std::vector<std::uint32_t>& out) {
-  repeat(slice_ticks_ / yardstick_divisor, out, [&] { return hash_.look_up(watch_, from); });
+  repeat(slice_ / yardstick_divisor, out, [&] { return hash_.look_up(watch_, from); });
 }
 
 void GroupRun::run_buffer_slice() {
   bursts_.clear();
-  repeat(slice_ticks_ / yardstick_divisor, bursts_, [&] { return burst_.take_and_give(); });
+  repeat(slice_ / yardstick_divisor, bursts_, [&] { return burst_.take_and_give(); });
   buffer_rounds_.push_back(summarise(bursts_, burst_max));
 }
 

@@ -56,7 +56,7 @@ class GroupRun {
   Watch watch_;
   HashYardstick& hash_;
   BufferBurst burst_;
-  std::uint64_t slice_ticks_;
+  std::chrono::nanoseconds slice_;
   std::vector<Running> running_;  // by case
   // Ticks of bursts: of one slice, and of the yardsticks in one round.
   std::vector<std::uint32_t> bursts_;

@@ -57,10 +57,8 @@ NullPort::Figures NullPort::run(Scene& scene, std::chrono::milliseconds time) {
   stop_ = false;
   forwarding_.clear();
   all_.clear();
-  const std::uint64_t length = ticks_per_second() / 1000 * static_cast<std::uint64_t>(time.count());
   begin_ = end_ = ticks();
-  warm_ = begin_ + length / 4;
-  deadline_ = begin_ + length;
+  slice_ = Slice(time);
   worker.run(stop_);
   scene_ = nullptr;
   return {.forwarding = summarise(forwarding_, burst_max), .all = summarise(all_, burst_max)};
@@ -68,12 +66,12 @@ NullPort::Figures NullPort::run(Scene& scene, std::chrono::milliseconds time) {
 
 void NullPort::on_receive(std::span<dataplane::Buffer*> burst) {
   const std::uint64_t begin = ticks();
-  if (begin > warm_ && burst.size() == burst_max) {
+  if (slice_.is_warm() && burst.size() == burst_max) {
     const std::uint64_t taken = begin - end_;
     forwarding_.push_back(narrow(taken > watch_.cost() ? taken - watch_.cost() : 0));
     all_.push_back(narrow(begin - begin_));
   }
-  if (begin > deadline_) stop_.store(true, std::memory_order_relaxed);
+  if (slice_.is_over()) stop_.store(true, std::memory_order_relaxed);
   for (dataplane::Buffer* buffer : burst)
     scene_->write_frame(begin_frame(*buffer, scene_->frame_bytes()));
   begin_ = begin;

@@ -44,10 +44,9 @@ class NullPort {
   std::vector<dataplane::HandOver> hand_overs_;
   Scene* scene_ = nullptr;  // while it runs
   std::atomic<bool> stop_{false};
-  std::uint64_t warm_ = 0;      // when figures begin to count, in ticks
-  std::uint64_t deadline_ = 0;  // in ticks
-  std::uint64_t begin_ = 0;     // of the writing for the burst before
-  std::uint64_t end_ = 0;       // and its end
+  Slice slice_{std::chrono::nanoseconds(0)};
+  std::uint64_t begin_ = 0;  // of the writing for the burst before
+  std::uint64_t end_ = 0;    // and its end
   std::vector<std::uint32_t> forwarding_;
   std::vector<std::uint32_t> all_;
 };

@@ -53,7 +53,7 @@ def made_up_line(**ticks):
     """What bench_packets writes of a group, two rounds of equal ticks a packet."""
     def rounds(value):
         return {'median': [value, value], 'mean': [value, value]}
-    return {'group': 'tunnel', 'rte_hash': {'ticks': rounds(100)},
+    return {'group': 'tunnel', 'rte_hash': {'ticks': rounds(100), 'misses': 0},
             'rte_hash_keys_in_memory': {'ticks': rounds(150)}, 'buffers': {'ticks': rounds(10)},
             'cases': [{'name': name, 'ticks': rounds(value), 'bursts': 9, 'sent': 1.0,
                        'remembered': 1.0, 'reloads': 0} for name, value in ticks.items()]}

@@ -73,6 +73,7 @@ def group_figures(line, clock):
         'rte_hash_ns': round(clock.ns(line['rte_hash']['ticks']['median']), 2),
         'rte_hash_keys_in_memory_ns':
             round(clock.ns(line['rte_hash_keys_in_memory']['ticks']['median']), 2),
+        'rte_hash_misses': line['rte_hash']['misses'],
         'buffers_ns': round(clock.ns(line['buffers']['ticks']['median']), 2),
         'cases': [case_figures(line['group'], case, clock, rounds) for case in line['cases']],
     }
@@ -82,6 +83,8 @@ def incomplete(groups):
     """[(case, what is wrong)]: figures of packets that did not go where they should."""
     found = []
     for group in groups:
+        if group['rte_hash_misses']:
+            found.append((f'{group["group"]} rte_hash', 'keys were not found'))
         for case in group['cases']:
             for key, word in (('sent', 'packets were sent'), ('remembered', 'flows are known')):
                 if case[key] < COMPLETE:
