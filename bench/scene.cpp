@@ -12,6 +12,8 @@ using dataplane::Packet;
 
 // Of the flows that a table is made for; above that, one flow in a thousand finds no place.
 constexpr std::uint64_t room_percent = 95;
+// A table that has taken so many times the flows it is made for will not get full.
+constexpr std::uint64_t fills_max = 8;
 // Flows of each kind by which it is found out how many are remembered.
 constexpr std::size_t looks = 5'000;
 
@@ -99,7 +101,8 @@ void Scene::learn_back(std::uint64_t number) {
 // SYNs until there is no place left: those that come then take the place of earlier ones.
 void Scene::fill_table() {
   const std::uint64_t enough = table_flows(options_) / 16;
-  while (counters_->flows_evicted + counters_->flow_table_full < enough)
+  const std::uint64_t fresh_max = table_flows(options_) * fills_max;
+  while (counters_->flows_evicted + counters_->flow_table_full < enough && fresh_ < fresh_max)
     (void)process_alone(fresh_frame_, traffic_.tuple(options_.flows + fresh_++));
 }
 

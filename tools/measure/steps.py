@@ -24,16 +24,16 @@ NOT_COUNTED = 'not counted'
 STEPS = (
     (NOT_COUNTED, r'bench/(scene|traffic|frames|packets/(cycles|main|sampler|group_run))\b.*'),
     ('buffers', r'bench/packets/buffers.*|dataplane/dpdk/.*|.*/rte_\w+\.h'),
-    ('parse', r'core/net/(parse|cursor|wire)\b.*'),
+    ('parse', r'core/net/(parse|parse_usual|cursor|wire)\b.*'),
     ('classify', r'dataplane/l4/(classify|wide|access)\b.*'
                  r'|core/config/(vip_table|wide_listeners)\b.*|core/net/prefix_table.*'),
-    ('hash', r'core/flow/five_tuple.*'),
+    ('hash', r'core/flow/(five_tuple|hash_words)\b.*|dataplane/l4/flow_key.*'),
     ('look-up', r'core/flow/(connection_table|entry)\b.*'),
     ('flow', r'dataplane/l4/(track|nat|slots|chooser|affinity|active_flows|sources|syn_gate'
              r'|quic_route)\b.*|core/limit/.*'
              r'|core/flow/idle.*|core/balance/.*'),
-    ('rewrite', r'dataplane/l4/(transmit|adjust|nat64)\b.*'
-                r'|core/net/(encap|rewrite|checksum|mss|redirect|translate)\b.*'),
+    ('rewrite', r'dataplane/l4/(transmit|adjust|nat64|reframe)\b.*'
+                r'|core/net/(encap|rewrite|checksum|mss|l3dsr|nat64)\b.*'),
     ('loop and counters', r'dataplane/l4/(pipeline|fragments)\b.*'),
 )
 # Functions that are another step than their file.
