@@ -16,7 +16,9 @@ class Library:
 
 
 LIBRARIES = (
-    Library('DPDK', r'^rte_\w+\.h$', ('dataplane/dpdk/', 'tools/pktgen/'), r'\brte_[a-z]\w*'),
+    # bench/packets measures DPDK itself beside the packet path: buffers, its hash table, null ports.
+    Library('DPDK', r'^rte_\w+\.h$', ('dataplane/dpdk/', 'tools/pktgen/', 'bench/packets/'),
+            r'\brte_[a-z]\w*'),
     Library('liburing', r'^(liburing(\.h|/.*)|linux/io_uring\.h)$', ('control/uring/',),
             r'\bio_uring_\w+'),
     Library('OpenSSL', r'^openssl/', ('control/proxy/tls',)),
@@ -30,9 +32,9 @@ LIBRARIES = (
 
 def is_home(path, library):
     """Whether the file is in the library's folder, or in the tests or benchmarks of that folder."""
-    for mirror in ('tests/', 'bench/'):
-        path = path.removeprefix(mirror)
-    return path.startswith(library.folders)
+    mirrored = (path.removeprefix(mirror) for mirror in ('tests/', 'bench/'))
+    return path.startswith(library.folders) or any(
+        name.startswith(library.folders) for name in mirrored)
 
 
 def check_library(source, library):
