@@ -11,6 +11,8 @@ namespace sluice::pktgen {
 namespace {
 
 constexpr std::uint16_t descriptors = 2'048;  // fewer lose bursts on AF_XDP
+// What fits a buffer of a pool behind a link header with a tag, and a check sequence.
+constexpr std::uint32_t packet_bytes_max = 2'048 - 22;
 
 }  // namespace
 
@@ -39,31 +41,35 @@ std::expected<Device, Error> Device::open(const DeviceName& name, Role role, rte
 
 std::expected<void, Error> Device::configure(Role role, rte_mempool& pool) {
   rte_eth_dev_info info{};
-  if (const int error = rte_eth_dev_info_get(id_, &info); error != 0)
-    return failure("the device does not say what it can do", error);
+  int error = rte_eth_dev_info_get(id_, &info);
+  if (error != 0) return failure("the device does not say what it can do", error);
   if (role.receives && info.max_rx_queues == 0)
     return failure("the device cannot receive", ENOTSUP);
   if (role.sends && info.max_tx_queues == 0) return failure("the device cannot send", ENOTSUP);
   const std::uint16_t receive_queues = std::min<std::uint16_t>(info.max_rx_queues, 1);
   const std::uint16_t transmit_queues = std::min<std::uint16_t>(info.max_tx_queues, 1);
-  const rte_eth_conf conf{};
-  if (const int error = rte_eth_dev_configure(id_, receive_queues, transmit_queues, &conf);
-      error != 0)
-    return failure("the device refuses its queues", error);
+  rte_eth_conf conf{};
+  // All buffers that are sent are of one pool, and nobody else holds them.
+  conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+  // A tunnel's header makes the longest frames longer than NICs take by themselves.
+  if (name_.is_pci()) conf.rxmode.mtu = std::min<std::uint32_t>(info.max_mtu, packet_bytes_max);
+  error = rte_eth_dev_configure(id_, receive_queues, transmit_queues, &conf);
+  if (error != 0 && conf.rxmode.mtu != 0) {
+    conf.rxmode.mtu = 0;  // its own
+    error = rte_eth_dev_configure(id_, receive_queues, transmit_queues, &conf);
+  }
+  if (error != 0) return failure("the device refuses its queues", error);
   std::uint16_t receive_size = descriptors;
   std::uint16_t transmit_size = descriptors;
   (void)rte_eth_dev_adjust_nb_rx_tx_desc(id_, &receive_size, &transmit_size);
   if (receive_queues != 0)
-    if (const int error =
-            rte_eth_rx_queue_setup(id_, 0, receive_size, SOCKET_ID_ANY, nullptr, &pool);
-        error != 0)
-      return failure("the receive queue cannot be set up", error);
+    error = rte_eth_rx_queue_setup(id_, 0, receive_size, SOCKET_ID_ANY, nullptr, &pool);
+  if (error != 0) return failure("the receive queue cannot be set up", error);
   if (transmit_queues != 0)
-    if (const int error = rte_eth_tx_queue_setup(id_, 0, transmit_size, SOCKET_ID_ANY, nullptr);
-        error != 0)
-      return failure("the transmit queue cannot be set up", error);
-  if (const int error = rte_eth_dev_start(id_); error != 0)
-    return failure("the device does not start", error);
+    error = rte_eth_tx_queue_setup(id_, 0, transmit_size, SOCKET_ID_ANY, nullptr);
+  if (error != 0) return failure("the transmit queue cannot be set up", error);
+  error = rte_eth_dev_start(id_);
+  if (error != 0) return failure("the device does not start", error);
   // Not all can, and those see all anyway or need the right link address.
   (void)rte_eth_promiscuous_enable(id_);
   return {};

@@ -170,6 +170,12 @@ int run_search(const Options& options, Stage& stage, Json json) {
   return search.best_pps() ? success : failed;
 }
 
+// A device without an address of its own gets a locally administered one with this number.
+MacAddress mac_of(const Device& device, std::uint8_t number) {
+  const MacAddress own = device.mac();
+  return own == MacAddress{} ? MacAddress{{0x02, 0, 0, 0, 0, number}} : own;
+}
+
 int run(Options options) {
   StopSignal stop;
   const auto environment = Environment::start(options.devices);
@@ -177,8 +183,8 @@ int run(Options options) {
   auto ports = open_ports(options);
   if (!ports) return complain(ports.error());
   if (auto done = wait_for_link(*ports, stop); !done) return complain(done.error());
-  options.traffic.source_mac = options.source_mac.value_or(ports->sending().mac());
-  options.traffic.destination_mac = options.destination_mac.value_or(ports->receiving().mac());
+  options.traffic.source_mac = options.source_mac.value_or(mac_of(ports->sending(), 1));
+  options.traffic.destination_mac = options.destination_mac.value_or(mac_of(ports->receiving(), 2));
   Stage stage(options, *ports, stop);
   Json json = options_json(options, environment->uses_hugepages());
   return options.search ? run_search(options, stage, std::move(json))
