@@ -264,6 +264,12 @@ def start_balancer(lab):
     lab.sluice.wait_until_all('up')
 
 
+def dropped(lab):
+    """How many packets the data plane has dropped, for whatever reason."""
+    return sum(entry['count'] for entry in lab.sluice.ask('counters', '--all')['verdicts']
+               if entry['name'].startswith('drop_'))
+
+
 def test_through_balancer(tap, build_dir):
     with BareLab(build_dir) as lab:
         try:
@@ -276,6 +282,10 @@ def test_through_balancer(tap, build_dir):
                                        '--drain', '5s')
                 arrived = forward if forward in ('ipip', 'gre', 'gue') else 'plain'
                 check_whole(tap, report, COUNT, arrived, f'through Sluice, {forward}')
+            before = dropped(lab)
+            lost = pktgen.report(*port, '--to', f'{VIPS["ipip"]}:80', '--rate', 'max',
+                                 '--duration', '500ms', '--drain', '5s')['received']['lost']
+            tap.equal(lost, dropped(lab) - before, 'what it misses is what Sluice has dropped')
             report = pktgen.report(*port, '--to', f'{VIPS["ipip"]}:80', '--search', '--rate', RATE,
                                    '--trial', '500ms', '--drain', '5s')
             tap.check(report['search']['throughput_pps'], 'a search finds a rate', report)

@@ -123,9 +123,7 @@ int run_once(const Options& options, Stage& stage, Json json) {
   Progress last;
   const auto outcome = stage.run(options.rate, [&](const Progress& progress) {
     if (!options.json) print(lines.line(progress));
-    json["seconds"].push_back({{"sent", progress.sent - last.sent},
-                               {"received", progress.received - last.received},
-                               {"foreign", progress.foreign - last.foreign}});
+    json["seconds"].push_back(second_json(progress, last));
     last = progress;
   });
   if (!outcome) return complain(outcome.error());

@@ -9,7 +9,7 @@ namespace sluice::pktgen {
 /// without rounding that adds up. More than `debt_max` are never owed: the rest is given up.
 class DueCount {
  public:
-  /// `rate_pps`: 1 to 1.25 * 10^10.
+  /// `rate_pps`: 1 to 1.8 * 10^10.
   DueCount(std::uint64_t rate_pps, std::uint64_t debt_max, std::uint64_t now_ns)
       : rate_pps_(rate_pps), debt_max_(debt_max), second_began_ns_(now_ns) {}
 
@@ -42,14 +42,14 @@ class DueCount {
 
 /// Says how many packets may leave now. Exact in the long run and even in the short: what a sender
 /// that was held up for up to a tenth of a second has missed is made good, yet never at more than
-/// five quarters of the rate, after a first millisecond's worth. The rest is given up and counted,
-/// so that no receiver meets a rate that nobody asked for.
+/// twice the rate, after a first millisecond's worth. The rest is given up and counted, so that no
+/// receiver meets a rate that nobody asked for.
 class Pacer {
  public:
-  /// `rate_pps`: 1 to 10^10. `burst`: the sender's, which may always leave at once.
+  /// `rate_pps`: 1 to 9 * 10^9. `burst`: the sender's, which may always leave at once.
   Pacer(std::uint64_t rate_pps, std::uint64_t burst, std::uint64_t now_ns)
       : exact_(rate_pps, std::max(rate_pps / 10, burst), now_ns),
-        even_(rate_pps + rate_pps / 4, peak_packets(rate_pps, burst), now_ns) {}
+        even_(2 * rate_pps, peak_packets(rate_pps, burst), now_ns) {}
 
   /// What may leave at once after a pause.
   [[nodiscard]] static constexpr std::uint64_t peak_packets(std::uint64_t rate_pps,

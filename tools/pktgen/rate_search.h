@@ -7,7 +7,7 @@ namespace sluice::pktgen {
 
 /// A rate in packets a second; none is "as fast as possible".
 using Rate = std::optional<std::uint64_t>;
-inline constexpr std::uint64_t rate_pps_max = 10'000'000'000;
+inline constexpr std::uint64_t rate_pps_max = 5'000'000'000;
 
 /// What a trial showed.
 struct Offer {
@@ -40,6 +40,7 @@ class RateSearch {
 
  private:
   [[nodiscard]] bool passes(const Offer& offer) const;
+  [[nodiscard]] std::uint64_t resolution_pps() const;
   void halve();
 
   Limits limits_;

@@ -112,6 +112,11 @@ Json received_json(const Outcome& outcome, bool follows_flows) {
   return out;
 }
 
+// Whether it offered noticeably less than it was asked for.
+bool is_held_up(const Outcome& outcome) {
+  return outcome.asked && outcome.given_up > (outcome.sent + outcome.given_up) / 100;
+}
+
 Json rate_json(Rate rate) { return rate ? Json(*rate) : Json("max"); }
 
 Json traffic_json(const Traffic& traffic) {
@@ -156,9 +161,13 @@ std::string SecondLines::heading() const {
 }
 
 std::string SecondLines::line(const Progress& progress) {
-  std::string out = fmt::format("{:>6}", ++second_);
-  if (sends_) out += fmt::format("  {:>14}", rate_text(progress.sent - last_.sent));
-  if (receives_) out += fmt::format("  {:>14}", rate_text(progress.received - last_.received));
+  std::string out = fmt::format("{:>6.1f}", std::chrono::duration<double>(progress.time).count());
+  const auto time_ns = static_cast<std::uint64_t>((progress.time - last_.time).count());
+  const auto rate = [&](std::uint64_t now, std::uint64_t before) {
+    return fmt::format("  {:>14}", rate_text(per_second(now - before, time_ns)));
+  };
+  if (sends_) out += rate(progress.sent, last_.sent);
+  if (receives_) out += rate(progress.received, last_.received);
   // The two counts are not read at the same moment.
   const std::uint64_t missing =
       progress.sent > progress.received ? progress.sent - progress.received : 0;
@@ -197,12 +206,12 @@ std::string trial_heading() {
 
 std::string trial_line(int number, const Outcome& outcome, bool passed) {
   const Histogram& latency = outcome.latency;
-  return fmt::format("{:>5}  {:>14}  {:>14}  {:>22}  {:>9}  {:>9}  {}\n", number,
+  return fmt::format("{:>5}  {:>14}  {:>14}  {:>22}  {:>9}  {:>9}  {}{}\n", number,
                      outcome.asked ? rate_text(*outcome.asked) : "max",
                      rate_text(outcome.sent_pps()), loss_text(outcome.lost, outcome.sent),
                      time_text(static_cast<double>(latency.percentile_ns(50))),
                      time_text(static_cast<double>(latency.percentile_ns(99))),
-                     passed ? "passed" : "failed");
+                     passed ? "passed" : "failed", is_held_up(outcome) ? ", sender held up" : "");
 }
 
 Json trial_json(const Outcome& outcome, bool passed) {
@@ -212,6 +221,7 @@ Json trial_json(const Outcome& outcome, bool passed) {
           {"lost", outcome.lost},
           {"loss", share_of(outcome.lost, outcome.sent)},
           {"passed", passed},
+          {"held_up", outcome.given_up},
           {"latency_ns", latency_json(outcome.latency)}};
 }
 
@@ -221,6 +231,13 @@ std::string search_text(const RateSearch& search, const Options& options) {
     return fmt::format("throughput  none: no rate had at most {} % loss\n", allowed_percent);
   return fmt::format("throughput  {} with at most {} % loss\n", rate_text(*search.best_pps()),
                      allowed_percent);
+}
+
+Json second_json(const Progress& progress, const Progress& last) {
+  return {{"seconds", std::chrono::duration<double>(progress.time).count()},
+          {"sent", progress.sent - last.sent},
+          {"received", progress.received - last.received},
+          {"foreign", progress.foreign - last.foreign}};
 }
 
 std::string histogram_text(const Histogram& latency) {

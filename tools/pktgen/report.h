@@ -30,9 +30,11 @@ class SecondLines {
  private:
   bool sends_;
   bool receives_;
-  int second_ = 0;
   Progress last_;
 };
+
+/// The same for programs: when it was, and what happened since the last one.
+[[nodiscard]] Json second_json(const Progress& progress, const Progress& last);
 
 /// The whole of one run.
 [[nodiscard]] std::string outcome_text(const Outcome& outcome, const Options& options,

@@ -172,8 +172,8 @@ std::vector<Worker> share_out(std::span<const std::uint16_t> cores, Sending* sen
   return out;
 }
 
-Progress progress_of(const Shared& shared) {
-  return {shared.sent.load(std::memory_order_relaxed),
+Progress progress_of(const Shared& shared, std::chrono::nanoseconds time) {
+  return {time, shared.sent.load(std::memory_order_relaxed),
           shared.received.load(std::memory_order_relaxed),
           shared.foreign.load(std::memory_order_relaxed)};
 }
@@ -181,24 +181,20 @@ Progress progress_of(const Shared& shared) {
 // Waits for the workers, and lets the caller see how they get on. True when it was interrupted.
 bool watch(Shared& shared, const Interrupted& interrupted, const EachSecond& each_second) {
   using std::chrono::steady_clock;
-  auto next = steady_clock::now() + std::chrono::seconds(1);
+  const auto began = steady_clock::now();
+  auto next = began + std::chrono::seconds(1);
   bool was_interrupted = false;
   while (shared.running.load(std::memory_order_acquire) != 0) {
     if (interrupted()) {
       was_interrupted = true;
       shared.stop.store(true, std::memory_order_relaxed);
     }
-    if (steady_clock::now() < next) continue;
-    each_second(progress_of(shared));
+    const auto now = steady_clock::now();
+    if (now < next) continue;
+    each_second(progress_of(shared, now - began));
     next += std::chrono::seconds(1);
   }
   return was_interrupted;
-}
-
-std::uint64_t per_second(std::uint64_t count, std::uint64_t time_ns) {
-  return time_ns == 0 ? 0
-                      : static_cast<std::uint64_t>(static_cast<double>(count) * 1e9 /
-                                                   static_cast<double>(time_ns));
 }
 
 std::uint64_t lost_of(const Outcome& outcome, const Cast& cast) {
@@ -208,6 +204,12 @@ std::uint64_t lost_of(const Outcome& outcome, const Cast& cast) {
 }
 
 }  // namespace
+
+std::uint64_t per_second(std::uint64_t packets, std::uint64_t time_ns) {
+  if (time_ns == 0) return 0;
+  return static_cast<std::uint64_t>(static_cast<double>(packets) * 1e9 /
+                                    static_cast<double>(time_ns));
+}
 
 std::uint64_t Outcome::sent_pps() const { return per_second(sent, sending_ns); }
 std::uint64_t Outcome::received_pps() const {

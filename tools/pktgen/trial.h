@@ -35,8 +35,9 @@ struct Cast {
   Sink* sink = nullptr;
 };
 
-/// What was counted up to now.
+/// What was counted up to a time, which is since the beginning.
 struct Progress {
+  std::chrono::nanoseconds time{};
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
   std::uint64_t foreign = 0;
@@ -57,6 +58,9 @@ struct Outcome {
   [[nodiscard]] std::uint64_t sent_pps() const;
   [[nodiscard]] std::uint64_t received_pps() const;
 };
+
+/// Packets a second.
+[[nodiscard]] std::uint64_t per_second(std::uint64_t packets, std::uint64_t time_ns);
 
 /// Asked from the calling thread all the time; true: stop sending now. Waits for some milliseconds.
 using Interrupted = std::function<bool()>;

@@ -70,6 +70,22 @@ TEST(RateSearch, WhenNothingPassesThereIsNoResult) {
   EXPECT_LE(bench.trials, RateSearch::trials_max);
 }
 
+// A sender that is held up now and then offers less than it was asked for.
+TEST(RateSearch, AHeldUpSenderDoesNotDragTheResultDown) {
+  RateSearch search({});
+  std::uint64_t number = 0;
+  int trials = 0;
+  while (!search.is_done()) {
+    const std::uint64_t asked = search.next().value_or(2'000'000);
+    const std::uint64_t offered = asked * (70 + ++number * 13 % 30) / 100;
+    const std::uint64_t lost = offered > 1'000'000 ? offered - 1'000'000 : 0;
+    (void)search.record({.offered_pps = offered, .sent = offered, .lost = lost});
+    ASSERT_LE(++trials, RateSearch::trials_max);
+  }
+  EXPECT_GE(*search.best_pps(), 900'000U);
+  EXPECT_LE(*search.best_pps(), 1'000'000U);
+}
+
 // Fits neither what it loses nor how fast it sends into any order.
 TEST(RateSearch, EndsWhateverIsSeen) {
   std::uint64_t state = 1;
