@@ -28,6 +28,8 @@ Text text_of(TableKind kind) {
       return {"fragments", "fragmented datagrams", "see what sends so many fragments"};
     case TableKind::sources:
       return {"sources", "clients of services with limits per source", raise};
+    case TableKind::wide_flows:
+      return {"wide_flows", "flows of port ranges, VIP prefixes and any protocol", raise};
     case TableKind::count_:
       break;
   }

@@ -22,7 +22,7 @@
 namespace sluice {
 
 inline constexpr std::uint32_t shared_memory_magic = 0x4d534c53;  // "SLSM"
-inline constexpr std::uint32_t shared_memory_version = 4;
+inline constexpr std::uint32_t shared_memory_version = 5;
 
 /// Fixed-size text, cut off when too long, always terminated.
 template <std::size_t Capacity>
@@ -86,6 +86,7 @@ enum class TableKind : std::uint8_t {
   nat_returns6,
   fragments,
   sources,
+  wide_flows,
   count_,
 };
 inline constexpr std::size_t table_kind_count = static_cast<std::size_t>(TableKind::count_);

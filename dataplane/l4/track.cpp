@@ -431,6 +431,7 @@ void Tracker::show_tables() {
   const std::size_t flows_max = header_.sessions_count;
   show_use(counters_, TableKind::flows4, flows4_.size(), flows4_.capacity());
   show_use(counters_, TableKind::flows6, flows6_.size(), flows6_.capacity());
+  show_use(counters_, TableKind::wide_flows, wide_.size(), wide_.capacity());
   show_use(counters_, TableKind::nat_sessions, nat_.size(), flows_max);
   show_use(counters_, TableKind::nat_returns4, nat_.returns4(), flows_max);
   show_use(counters_, TableKind::nat_returns6, nat_.returns6(), flows_max);

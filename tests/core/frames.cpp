@@ -273,9 +273,18 @@ void judge_ipv6(std::span<const std::uint8_t> packet, const std::string& where,
   }
   auto rest = packet.subspan(40, length);
   std::uint8_t next = packet[6];
-  while ((next == 0 || next == 43 || next == 60 || next == 135) && rest.size() >= 8) {
+  while (rest.size() >= 8) {
+    std::size_t header_bytes = (rest[1] + std::size_t{1}) * 8;
+    if (next == 51) {  // an authentication header counts in words
+      header_bytes = (rest[1] + std::size_t{2}) * 4;
+    } else if (next == 44) {
+      if ((get16(rest, 2) & 0xfff9) != 0) return;
+      header_bytes = 8;  // an atomic fragment is a whole packet (RFC 6946)
+    } else if (next != 0 && next != 43 && next != 60 && next != 135) {
+      break;
+    }
     next = rest[0];
-    rest = rest.subspan(std::min<std::size_t>(rest.size(), (rest[1] + std::size_t{1}) * 8));
+    rest = rest.subspan(std::min(rest.size(), header_bytes));
   }
   if (is_tunnel(rest, next)) return judge_tunnel(rest, next, where, faults);
   judge_layer4(rest, packet.subspan(8, 32), next, where, faults);

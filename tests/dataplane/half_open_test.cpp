@@ -136,6 +136,18 @@ TEST(Gauges, FollowTheTablesUpAndDown) {
   }
 }
 
+TEST(Gauges, CountFlowsOfWideListeners) {
+  Rig rig({.flows_max = 1'024});
+  Config config = udp_config(Forward::ipip);
+  config.services[0].ports = {PortRange::any()};
+  const Snapshot snapshot = compiled(config);
+  for (unsigned i = 0; i < 100; ++i) (void)rig.send(snapshot, datagram(Family::ipv4, i), 1'000);
+  rig.age(snapshot, 1'010);
+  EXPECT_EQ(gauge(rig, TableKind::wide_flows).used, 100U);
+  EXPECT_GE(gauge(rig, TableKind::wide_flows).size, 1'024U);
+  EXPECT_EQ(gauge(rig, TableKind::flows4).used, 0U);
+}
+
 TEST(Gauges, CountFragmentsAndSources) {
   Rig rig({.flows_max = 1'024});
   Config config = udp_config(Forward::ipip);

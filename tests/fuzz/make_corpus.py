@@ -24,7 +24,7 @@ REQUESTS = [
 
 
 def choices():
-    """The services of pipeline_fuzz.cpp, in its order."""
+    """The first services of services.cpp, in its order."""
     out = []
 
     def add(forward, vip, backend):
@@ -36,6 +36,10 @@ def choices():
                 add(forward, vip, backend)
         add('l2dsr', vip, vip)
         add('nat', vip, vip)
+    for vip in FAMILIES:
+        add('l3dsr', vip, vip)
+        add('local', vip, vip)
+    add('nat', 'ipv6', 'ipv4')
     return out
 
 

@@ -3,11 +3,14 @@
 #include <vector>
 
 #include "dataplane/l4/pipeline.h"
-#include "tests/core/sample_config.h"
+#include "tests/core/frames.h"
+#include "tests/fuzz/services.h"
 #include "tests/fuzz/target.h"
 
 // The whole packet path on a sequence of frames. An input is a byte that picks the service, a byte
-// that picks the headroom, then frames: a byte of seconds that pass, two of length, the bytes.
+// that picks the headroom, then frames: a byte of seconds that pass, two of length, the bytes. With
+// the top bit of the length the frame is the other end's answer to the last one that was sent; four
+// bytes say what it is like.
 // The buffer of each is exactly as large as the pipeline is told, so that the address sanitizer
 // sees a byte written beside it. What must hold of every packet that is sent:
 //   its buffer holds it, and it is no larger than the path's MTU;
@@ -19,55 +22,7 @@ namespace {
 
 using test::Bytes;
 
-constexpr std::uint16_t mtu_bytes = 1'500;
 constexpr std::size_t flows_max = 1'024;
-
-struct Choices {
-  Forward forward = Forward::ipip;
-  Family vip = Family::ipv4;
-  Family backend = Family::ipv4;
-  Protocol protocol = Protocol::tcp;
-};
-
-std::vector<Choices> all_choices() {
-  std::vector<Choices> out;
-  const Family families[] = {Family::ipv4, Family::ipv6};
-  const auto add = [&](Forward forward, Family vip, Family backend) {
-    for (const Protocol protocol : {Protocol::tcp, Protocol::udp})
-      out.push_back({forward, vip, backend, protocol});
-  };
-  for (const Family vip : families) {
-    for (const Forward forward : {Forward::ipip, Forward::gue, Forward::gre})
-      for (const Family backend : families) add(forward, vip, backend);
-    add(Forward::l2dsr, vip, vip);
-    add(Forward::nat, vip, vip);
-  }
-  for (const Family vip : families) {
-    add(Forward::l3dsr, vip, vip);
-    add(Forward::local, vip, vip);
-  }
-  add(Forward::nat, Family::ipv6, Family::ipv4);
-  return out;
-}
-
-Snapshot snapshot_of(const Choices& choices) {
-  const Config config = test::sample_config({.forward = choices.forward,
-                                             .vip_family = choices.vip,
-                                             .backend_family = choices.backend,
-                                             .protocol = choices.protocol,
-                                             .backends = 1,
-                                             .slots = 251});
-  return test::compiled(config, {}, nullptr, mtu_bytes);
-}
-
-const std::vector<Snapshot>& snapshots() {
-  static const std::vector<Snapshot> all = [] {
-    std::vector<Snapshot> out;
-    for (const Choices& choices : all_choices()) out.push_back(snapshot_of(choices));
-    return out;
-  }();
-  return all;
-}
 
 // One worker's memory, cleared for each input, but for the counters, by which nothing is decided.
 class Worker {
@@ -113,7 +68,7 @@ void judge(const Packet& packet, const Bytes& before, std::span<const std::uint8
       name + " stays in its buffer");
   if (exit_of(packet.verdict) != Exit::transmit) return;
   const auto sent = ip_packet(after);
-  test::demand(sent.size() <= mtu_bytes, name + " fits the MTU");
+  test::demand(sent.size() <= test::fuzz_mtu_bytes, name + " fits the MTU");
   const auto came = ip_packet(before);
   switch (packet.verdict) {
     case Verdict::sent_ipip:
@@ -137,16 +92,54 @@ void judge(const Packet& packet, const Bytes& before, std::span<const std::uint8
   test::demand(wrong.empty(), name + " has right checksums, but: " + wrong);
 }
 
+constexpr std::size_t frame_bytes_max = 4'095;
+constexpr unsigned answer_bit = 0x8000;
+
+// To the packet in this frame, if it is TCP or UDP; else empty.
+Bytes answer(const Bytes& sent, test::Input& input) {
+  const std::uint8_t flags = input.byte();
+  const std::uint8_t sequence = input.byte();
+  const std::uint8_t acknowledged = input.byte();
+  const std::uint8_t data_bytes = input.byte();
+  ParsedPacket packet;
+  if (parse(sent, packet) != Verdict::none || !packet.has_ports) return {};
+  test::FrameSpec spec{.source = packet.destination,
+                       .destination = packet.source,
+                       .source_port = packet.destination_port.host(),
+                       .destination_port = packet.source_port.host()};
+  spec.payload = packet.layer4 == Layer4::udp ? test::Payload::udp : test::Payload::tcp;
+  spec.data_bytes = data_bytes;
+  if (packet.layer4 == Layer4::tcp) {
+    const auto field = [&](std::size_t at) {
+      std::uint32_t value = 0;
+      for (std::size_t i = 0; i < 4; ++i) value = value << 8 | sent[packet.l4_offset + at + i];
+      return value;
+    };
+    spec.tcp_flags = flags;
+    spec.tcp_sequence = field(8) + sequence;
+    spec.tcp_acknowledgement = field(4) + acknowledged;
+  }
+  return test::build(spec);
+}
+
 void run(test::Input input) {
   static Worker worker;
   Pipeline pipeline = worker.start();
-  const Snapshot& snapshot = snapshots()[input.byte() % snapshots().size()];
+  const auto& services = test::fuzz_services();
+  const Snapshot& snapshot = services[input.byte() % services.size()];
   const std::uint16_t headroom = input.byte() % 2 == 0 ? 128 : input.byte() % 64;
   std::uint64_t now_ns = 1'000'000'000'000;
+  Bytes sent;
   while (!input.is_empty()) {
     now_ns += input.byte() * std::uint64_t{1'000'000'000};
-    const auto frame = input.bytes(input.number16() % 4'096);
-    const Bytes before(frame.begin(), frame.end());
+    const unsigned kind = input.number16();
+    Bytes before;
+    if ((kind & answer_bit) != 0 && !sent.empty()) {
+      before = answer(sent, input);
+    } else {
+      const auto frame = input.bytes(kind & frame_bytes_max);
+      before.assign(frame.begin(), frame.end());
+    }
     const auto buffer = std::make_unique<std::uint8_t[]>(headroom + before.size());
     std::ranges::copy(before, buffer.get() + headroom);
     Packet packet;
@@ -156,6 +149,8 @@ void run(test::Input input) {
     packet.in_port = 0;
     pipeline.process(snapshot, {&packet, 1}, {now_ns});
     judge(packet, before, {buffer.get(), headroom + before.size()});
+    if (exit_of(packet.verdict) == Exit::transmit)
+      sent.assign(packet.data, packet.data + packet.length_bytes);
     pipeline.age(snapshot, {now_ns});
   }
 }
