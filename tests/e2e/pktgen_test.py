@@ -17,7 +17,7 @@ from lab.process import run, wait_until
 
 CORE = min(config.CORES)  # the data plane polls on the last one
 COUNT = 10_000
-RATE = 5_000  # a ring of 1,024 packets lasts through a fifth of a second without the CPU
+RATE = 5_000
 SECONDS_MAX = 60
 
 BALANCER = '192.0.2.1'
@@ -54,15 +54,15 @@ class Pktgen:
 
 
 def check_whole(tap, report, count, arrived, what):
-    """All packets arrived once, in order, so wrapped, and nothing else was ours."""
+    """All packets arrived once, in order, as many wrapped each way as they should be."""
     seen = report['received']
     tap.equal((report['sent']['packets'], seen['packets']), (count, count),
               f'{what}: all packets arrive')
     wrong = {key: seen[key] for key in ('lost', 'duplicates', 'out_of_order',
                                         'out_of_order_in_flow', 'stale') if seen[key]}
     tap.check(not wrong, f'{what}: none is lost, doubled or overtaken', wrong)
-    tap.equal({way: packets for way, packets in seen['arrived'].items() if packets},
-              {arrived: count}, f'{what}: they arrive {arrived}')
+    tap.equal({way: packets for way, packets in seen['arrived'].items() if packets}, arrived,
+              f'{what}: they arrive as they should')
 
 
 def test_bad_input(tap, pktgen):
@@ -103,7 +103,7 @@ def test_ring(tap, pktgen):
             ('--to', '[2001:db8::1]:443', '--flows', '50k'),
             ('--to', '[2001:db8::/126]:443', '--protocol', 'udp', '--size', '128:1,1518:1')):
         report = pktgen.report('--port', 'net_ring0', '--count', COUNT, '--rate', '20k', *arguments)
-        check_whole(tap, report, COUNT, 'plain', f'ring, {" ".join(arguments)}')
+        check_whole(tap, report, COUNT, {'plain': COUNT}, f'ring, {" ".join(arguments)}')
         latency = report['latency_ns']
         tap.check(0 < latency['min'] <= latency['p50'] <= latency['p99'] <= latency['max'],
                   'latencies are in order', latency)
@@ -111,7 +111,7 @@ def test_ring(tap, pktgen):
 
 def test_as_fast_as_possible(tap, pktgen):
     report = pktgen.report('--port', 'net_ring0', '--rate', 'max', '--count', '300k')
-    check_whole(tap, report, 300_000, 'plain', 'ring, as fast as possible')
+    check_whole(tap, report, 300_000, {'plain': 300_000}, 'ring, as fast as possible')
     report = pktgen.report('--port', 'net_null0', '--only', 'send', '--rate', 'max',
                            '--duration', '300ms', '--flows', '10M')
     tap.check(report['sent']['pps'] > 100_000 and report['received'] is None,
@@ -270,28 +270,38 @@ def dropped(lab):
                if entry['name'].startswith('drop_'))
 
 
-def test_through_balancer(tap, build_dir):
+def run_through_balancer(build_dir, *arguments, ring='rsize=14'):
+    """One run against a fresh balancer: its report, and what the data plane dropped meanwhile. DPDK's
+    memif may take the data plane along when its peer leaves, so it serves one run only."""
     with BareLab(build_dir) as lab:
-        try:
-            start_balancer(lab)
-            pktgen = Pktgen(build_dir, lab.balancer)
-            port = ('--port', memif(lab, 'client'), '--protocol', 'udp')
-            for forward, vip in VIPS.items():
-                report = pktgen.report(*port, '--to', f'{vip}:80', '--count', COUNT,
-                                       '--rate', RATE, '--flows', '1000', '--new-flows', '10%',
-                                       '--drain', '5s')
-                arrived = forward if forward in ('ipip', 'gre', 'gue') else 'plain'
-                check_whole(tap, report, COUNT, arrived, f'through Sluice, {forward}')
-            before = dropped(lab)
-            lost = pktgen.report(*port, '--to', f'{VIPS["ipip"]}:80', '--rate', 'max',
-                                 '--duration', '500ms', '--drain', '5s')['received']['lost']
-            tap.equal(lost, dropped(lab) - before, 'what it misses is what Sluice has dropped')
-            report = pktgen.report(*port, '--to', f'{VIPS["ipip"]}:80', '--search', '--rate', RATE,
-                                   '--trial', '500ms', '--drain', '5s')
-            tap.check(report['search']['throughput_pps'], 'a search finds a rate', report)
-        finally:
-            if tap.failed:
-                harness.show_logs(tap, lab.log_dir)
+        start_balancer(lab)
+        before = dropped(lab)
+        report = Pktgen(build_dir, lab.balancer).report(
+            '--port', f'{memif(lab, "client")},{ring}', '--protocol', 'udp', '--drain', '10s',
+            *arguments)
+        return report, dropped(lab) - before
+
+
+def test_tunnels(tap, build_dir):
+    targets = [word for vip in VIPS.values() for word in ('--to', f'{vip}:80')]
+    # All of them fit into the ring: nothing is lost however late the CPU comes.
+    report, _ = run_through_balancer(build_dir, *targets, '--count', COUNT, '--rate', RATE,
+                                     '--flows', '1000')
+    share = COUNT // len(VIPS)
+    check_whole(tap, report, COUNT, {'ipip': share, 'gre': share, 'gue': share,
+                                     'plain': 2 * share}, 'through Sluice')
+
+
+def test_loss(tap, build_dir):
+    report, drops = run_through_balancer(build_dir, '--to', f'{VIPS["ipip"]}:80', '--rate', 'max',
+                                         '--duration', '500ms', ring='rsize=10')
+    tap.equal(report['received']['lost'], drops, 'what it misses is what Sluice has dropped')
+
+
+def test_search_through_balancer(tap, build_dir):
+    report, _ = run_through_balancer(build_dir, '--to', f'{VIPS["ipip"]}:80', '--search',
+                                     '--rate', RATE, '--trial', '500ms')
+    tap.check(report['search']['throughput_pps'], 'a search through Sluice finds a rate', report)
 
 
 def main():
@@ -300,7 +310,7 @@ def main():
     tap = harness.Tap()
     harness.run_steps(tap, [test_bad_input, test_ring, test_as_fast_as_possible, test_search,
                             test_interrupt], Pktgen(build_dir))
-    harness.run_steps(tap, [test_through_balancer], build_dir)
+    harness.run_steps(tap, [test_tunnels, test_loss, test_search_through_balancer], build_dir)
     with BareLab(build_dir) as lab:
         harness.run_steps(tap, [test_frames, test_kernel, test_two_machines], build_dir, lab.directory)
     harness.finish(tap)
