@@ -7,8 +7,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::uint32_t slot_count = 65'537;
-
 // Weights from 1 to `weight_max` in turn.
 std::vector<MaglevBackend> backends(std::uint32_t count, std::uint32_t weight_max) {
   std::vector<MaglevBackend> out;
@@ -22,11 +20,12 @@ std::vector<MaglevBackend> backends(std::uint32_t count, std::uint32_t weight_ma
 void build(benchmark::State& state) {
   const auto all = backends(static_cast<std::uint32_t>(state.range(0)),
                             static_cast<std::uint32_t>(state.range(1)));
-  for (auto _ : state) benchmark::DoNotOptimize(build_maglev(all, slot_count));
+  const auto slots = static_cast<std::uint32_t>(state.range(2));
+  for (auto _ : state) benchmark::DoNotOptimize(build_maglev(all, slots));
 }
 BENCHMARK(build)
-    ->ArgsProduct({{10, 100, 1'000}, {1, 10}})
-    ->ArgNames({"backends", "weight_max"})
+    ->ArgsProduct({{10, 100, 1'000}, {1, 10}, {65'537, 655'373}})
+    ->ArgNames({"backends", "weight_max", "slots"})
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -185,6 +185,7 @@ std::expected<void, Error> Engine::make_worker(const Config& config, const std::
   }
   pipelines_.emplace_back(memory, *return_steering_, counters, std::move(options));
   workers_.emplace_back(Worker::Parts{.number = number,
+                                      .idle = config.dataplane.idle,
                                       .ports = ports_,
                                       .hand_overs = hand_overs_,
                                       .cell = *cell_,
@@ -215,9 +216,17 @@ std::expected<void, Error> Engine::run_workers() {
 }
 
 std::expected<void, Error> Engine::publish(Snapshot snapshot, std::uint64_t config_generation) {
-  write_directory(segment(), snapshot, config_generation);
+  // Numbers, names and addresses, and so the directory and what the ports let through, follow from
+  // the configuration and not from health.
+  const bool is_known = shown_config_ == snapshot.inputs.config;
+  if (!is_known || segment().config_generation != config_generation)
+    write_directory(segment(), snapshot, config_generation);
+  shown_config_ = snapshot.inputs.config;
   cell_->publish(std::make_unique<const Snapshot>(std::move(snapshot)));
-  return steer(*cell_->published());
+  if (is_known && is_steered_) return {};
+  auto steered = steer(*cell_->published());
+  is_steered_ = steered.has_value();
+  return steered;
 }
 
 std::expected<void, Error> Engine::steer(const Snapshot& snapshot) {

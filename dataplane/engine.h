@@ -74,6 +74,8 @@ class Engine {
   std::unique_ptr<ReturnSteering> return_steering_;
   std::unique_ptr<SharedFile> counters_file_;
   std::vector<SharedFile> flow_files_;
+  std::shared_ptr<const Config> shown_config_;  // which the directory in it is of
+  bool is_steered_ = false;                     // all ports know its services
   std::unique_ptr<SnapshotCell> cell_;
   std::unique_ptr<CaptureSession> capture_;
   std::deque<Pipeline> pipelines_;

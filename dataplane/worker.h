@@ -28,6 +28,7 @@ class Worker {
  public:
   struct Parts {
     std::uint16_t number = 0;
+    Idle idle = Idle::poll;
     std::span<PortPair> ports;
     std::span<HandOver> hand_overs;  // by worker
     SnapshotCell& cell;
@@ -49,7 +50,8 @@ class Worker {
     std::array<std::uint16_t, burst_packets_max> packets;  // their places in the burst
     std::size_t count = 0;
   };
-  void poll_ports(const Snapshot* snapshot);
+  /// Whether anything came.
+  [[nodiscard]] bool poll_ports(const Snapshot* snapshot);
   void process(const Snapshot& snapshot, std::uint16_t count);
   void retry_held(const Snapshot& snapshot);
   void dispatch(std::uint16_t index);

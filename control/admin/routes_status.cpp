@@ -67,7 +67,7 @@ Json counts_of(const State& state) {
   BackendCounts backends;
   for (const Service& service : snapshot.services)
     for (const BackendId id : service.backends) backends.add(snapshot.backend(id));
-  return {{"ports", snapshot.config.ports.size()},
+  return {{"ports", snapshot.config().ports.size()},
           {"services", snapshot.services.size()},
           {"listeners", std::ranges::count(snapshot.listeners, true, &Listener::in_use)},
           {"backends", backends.to_json()},
@@ -144,7 +144,7 @@ Response get_services(const Request&, const ApiContext& context) {
   Json list = Json::array();
   for (std::uint32_t i = 0; i < snapshot.services.size(); ++i) {
     const Service& service = snapshot.services[i];
-    const ServiceConfig& config = snapshot.config.services[i];  // compile keeps the order
+    const ServiceConfig& config = snapshot.config().services[i];  // compile keeps the order
     TrafficCounter sum;
     const Json listeners = listeners_of(context, i, sum);
     list.push_back({{"name", service.name},

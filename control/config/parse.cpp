@@ -38,6 +38,7 @@ auto number(Range range) {
 
 void read_dataplane(TableReader& table, DataplaneConfig& out) {
   table.many("cores", out.cores, number<std::uint16_t>({0, 1'023}));
+  table.one("idle", out.idle, to_enum<Idle>);
   table.one("hugepages", out.hugepages, to_hugepages);
   table.one("memory", out.memory_mib, [](std::string_view key, const toml::node& node) {
     return to_memory(key, node, {64, 1'048'576});

@@ -12,8 +12,9 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-// Flips this close together make one update, for a failing rack takes many backends with it.
-constexpr auto publish_delay = 10ms;
+// The first flip is told at once. Those that follow this close make one update, for a failing rack
+// takes many backends with it.
+constexpr auto publish_interval = 10ms;
 constexpr std::chrono::milliseconds first_delay_max = 1s;
 constexpr std::chrono::milliseconds settle_time_max = 30s;
 constexpr std::chrono::milliseconds settle_slack = 500ms;  // for a busy machine
@@ -128,13 +129,16 @@ void Checker::note(Watch& watch, ProbeRecord record) {
 }
 
 Task<void> Checker::publish_soon() {
-  const int result = co_await ring_.sleep(publish_delay);
+  const auto wait = published_ + publish_interval - Clock::now();
+  const int result = co_await ring_.sleep(std::max(wait, Clock::duration::zero()));
   publishing_ = false;
   if (result != 0) co_return;
   settled_ = settled_ || std::ranges::none_of(watches_, [](const auto& named) {
                return named.second->health.state() == TargetState::unknown;
              });
-  if (settled_) state_.publish_health();
+  if (!settled_) co_return;
+  state_.publish_health();
+  published_ = Clock::now();
 }
 
 Task<void> Checker::settle() {

@@ -54,6 +54,7 @@ class Checker {
   Ring& ring_;
   State& state_;
   bool publishing_ = false;
+  std::chrono::steady_clock::time_point published_;  // when flips were told last
   bool settled_ = false;  // every target has been judged, or had the time to be
   TaskGroup publishers_;
   std::map<BackendName, std::unique_ptr<Watch>> watches_;

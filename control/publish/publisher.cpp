@@ -134,12 +134,23 @@ Task<void> Publisher::send_all_news() {
   if (connection_) connection_->sending = false;
 }
 
+// All of it to a data plane that has none, and then what changes.
+void Publisher::append_health(std::vector<std::uint8_t>& out) {
+  const std::uint64_t since = connection_->health;
+  const HealthTable& now = state_.health();
+  if (since == state_.health_generation()) return;
+  const HealthTable before = std::exchange(connection_->told_health, now);
+  if (since == 0)
+    append(out, MessageType::health, connection_->health, state_.health_generation(), now.whole());
+  else
+    append(out, MessageType::health_change, connection_->health, state_.health_generation(),
+           HealthChange{since, HealthTable::changes(before, now)});
+}
+
 // Health and paths first: a data plane that starts then forwards by them from its first packet on.
 std::vector<std::uint8_t> Publisher::news() {
   std::vector<std::uint8_t> out;
-  if (state_.health_settled())
-    append(out, MessageType::health, connection_->health, state_.health_generation(),
-           state_.health());
+  if (state_.health_settled()) append_health(out);
   append(out, MessageType::paths, connection_->paths, state_.paths_generation(), state_.paths());
   append(out, MessageType::config, connection_->config, state_.config_generation(),
          state_.config());

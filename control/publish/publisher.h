@@ -35,6 +35,7 @@ class Publisher {
     std::uint64_t config = 0;
     std::uint64_t health = 0;
     std::uint64_t paths = 0;
+    HealthTable told_health{};  // of that generation
     Report last{};
   };
 
@@ -48,6 +49,7 @@ class Publisher {
   void send_news();
   [[nodiscard]] Task<void> send_all_news();
   [[nodiscard]] std::vector<std::uint8_t> news();
+  void append_health(std::vector<std::uint8_t>& out);
 
   Ring& ring_;
   State& state_;

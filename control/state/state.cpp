@@ -17,11 +17,11 @@ std::uint64_t first_generation() {
       duration_cast<microseconds>(system_clock::now().time_since_epoch()).count());
 }
 
-Health health_of(const HealthNotes& notes) {
+HealthTable health_of(const HealthNotes& notes) {
   Health out;
   for (const auto& [name, note] : notes)
     out.entries.push_back({name.service, name.backend, note.state});
-  return out;
+  return HealthTable(out);
 }
 
 FileError at_beginning(std::string_view file, const Error& error) {
@@ -91,7 +91,7 @@ std::expected<Plan, std::vector<FileError>> State::plan(std::string_view text,
                                                         std::string_view file) const {
   const auto prepared = prepare(text, file, options_.host_check);
   if (!prepared) return std::unexpected(prepared.error());
-  return diff(snapshot_, prepared->snapshot);
+  return diff(snapshot(), prepared->snapshot);
 }
 
 std::expected<Plan, Error> State::set_override(const BackendName& name, const Override& change) {
@@ -100,23 +100,18 @@ std::expected<Plan, Error> State::set_override(const BackendName& name, const Ov
   Overrides wanted = overrides_;
   wanted.erase(name);
   if (change != Override{}) wanted.emplace(name, change);
-  const Config config = with_overrides(file_.config, wanted);
+  auto config = std::make_shared<const Config>(with_overrides(file_.config, wanted));
   Ramps ramps = ramps_;
-  Health health = health_with(health_notes_, config, ramps);
-  auto after = compile(config, health, paths_, &snapshot_);
+  HealthTable health = health_with(health_notes_, *config, ramps);
+  auto after = compile({std::move(config), std::move(health), inputs_.paths}, &snapshot());
   if (!after)
     return std::unexpected(Error{after.error().front().what, after.error().front().path,
                                  after.error().front().remedy});
-  Plan plan = diff(snapshot_, *after);
+  Plan plan = diff(snapshot(), *after);
   overrides_ = std::move(wanted);
-  snapshot_ = std::move(*after);
-  ++config_generation_;
   ramps_ = std::move(ramps);
-  const bool ramped = health_settled_ && health != health_;
-  if (health != health_) {
-    health_ = std::move(health);
-    ++health_generation_;
-  }
+  const bool ramped = health_settled_ && after->inputs.health != inputs_.health;
+  put_in_force(std::move(*after));
   storage_warning_.clear();
   keep("overrides.json", overrides_text(overrides_));
   tell({.config = true, .health = ramped});
@@ -127,23 +122,36 @@ void State::set_health(const BackendName& name, TargetState state, std::string r
   const auto note = health_notes_.find(name);
   if (note == health_notes_.end()) return;  // it left the configuration meanwhile
   note->second = {state, std::move(reason), std::chrono::system_clock::now()};
+  flipped_.push_back(name);
 }
 
 void State::publish_health() {
-  Health health = health_with(health_notes_, snapshot_.config, ramps_);
+  HealthTable after = health();
+  for (const BackendName& name : std::exchange(flipped_, {}))
+    if (const auto note = health_notes_.find(name); note != health_notes_.end())
+      after.set(
+          {name.service, name.backend, note->second.state, ramps_.tenths(name, options_.clock())});
+  const Ramps::Time now = options_.clock();
+  for (const std::string& name : HealthTable::changed_services(health(), after))
+    if (const auto number = snapshot_.service_numbers.find(name))
+      ramps_.follow(config().services[*number], after, now, health_settled_);
+  ramps_.write(after, now);
   const bool is_first = !std::exchange(health_settled_, true);
-  if (health == health_ && !is_first) return;
-  health_ = std::move(health);
+  if (after != health() || is_first) put_in_force(std::move(after));
+}
+
+void State::put_in_force(HealthTable health) {
+  inputs_.health = std::move(health);
   ++health_generation_;
-  recompile();
+  is_stale_ = true;
   tell({.health = true});
 }
 
 void State::set_paths(Paths paths) {
-  if (paths == paths_) return;
-  paths_ = std::move(paths);
+  if (paths == *inputs_.paths) return;
+  inputs_.paths = std::make_shared<const Paths>(std::move(paths));
   ++paths_generation_;
-  recompile();
+  is_stale_ = true;
   tell({.paths = true});
 }
 
@@ -161,22 +169,21 @@ std::expected<State::Prepared, std::vector<FileError>> State::prepare(
     std::string_view text, std::string_view file, const HostCheck& host_check) const {
   auto parsed = parse_config(text, file, host_check);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
-  Prepared out{
-      .file = std::move(*parsed), .health_notes = {}, .ramps = {}, .health = {}, .snapshot = {}};
+  Prepared out{.file = std::move(*parsed), .health_notes = {}, .ramps = {}, .snapshot = {}};
   out.health_notes = notes_for(out.file.config);
   out.ramps = ramps_;
-  const Config config = with_overrides(out.file.config, overrides_);
-  out.health = health_with(out.health_notes, config, out.ramps);
-  auto snapshot = compile(config, out.health, paths_, &snapshot_);
-  if (!snapshot) {
+  auto config = std::make_shared<const Config>(with_overrides(out.file.config, overrides_));
+  HealthTable health = health_with(out.health_notes, *config, out.ramps);
+  auto compiled = compile({std::move(config), std::move(health), inputs_.paths}, &snapshot());
+  if (!compiled) {
     FileErrors errors;
-    for (const ConfigError& error : snapshot.error())
+    for (const ConfigError& error : compiled.error())
       errors.push_back({.file = std::string(file),
                         .what = error.path + ": " + error.what,
                         .remedy = error.remedy});
     return std::unexpected(std::move(errors));
   }
-  out.snapshot = std::move(*snapshot);
+  out.snapshot = std::move(*compiled);
   return out;
 }
 
@@ -218,15 +225,12 @@ std::expected<void, std::vector<FileError>> State::store_config(std::string_view
 }
 
 Plan State::put_in_force(Prepared prepared) {
-  Plan plan = diff(snapshot_, prepared.snapshot);
-  Touched touched{.config = true, .health = prepared.health != health_};
+  Plan plan = diff(snapshot(), prepared.snapshot);
+  const Touched touched{.config = true, .health = prepared.snapshot.inputs.health != health()};
   file_ = std::move(prepared.file);
   health_notes_ = std::move(prepared.health_notes);
   ramps_ = std::move(prepared.ramps);
-  health_ = std::move(prepared.health);
-  snapshot_ = std::move(prepared.snapshot);
-  ++config_generation_;
-  if (touched.health) ++health_generation_;
+  put_in_force(std::move(prepared.snapshot));
   // Written again even when they are as before: the directory may not have been writable then.
   if (Overrides left = without_gone(overrides_, file_.config);
       left != overrides_ || !left.empty()) {
@@ -257,8 +261,8 @@ void State::keep(const std::string& name, const std::string& text) {
 }
 
 // What is there when this process starts is not new.
-Health State::health_with(const HealthNotes& notes, const Config& config, Ramps& ramps) const {
-  Health out = health_of(notes);
+HealthTable State::health_with(const HealthNotes& notes, const Config& config, Ramps& ramps) const {
+  HealthTable out = health_of(notes);
   const Ramps::Time now = options_.clock();
   ramps.follow(config, out, now, health_settled_);
   ramps.write(out, now);
@@ -270,19 +274,24 @@ std::optional<Ramps::Time> State::next_ramp_step() const {
 }
 
 void State::advance_ramps() {
-  Health health = health_;
-  ramps_.write(health, options_.clock());
-  if (health == health_) return;
-  health_ = std::move(health);
-  ++health_generation_;
-  recompile();
-  tell({.health = true});
+  HealthTable after = health();
+  ramps_.write(after, options_.clock());
+  if (after != health()) put_in_force(std::move(after));
 }
 
-void State::recompile() {
+void State::put_in_force(Snapshot snapshot) {
+  if (snapshot.inputs.health != health()) ++health_generation_;
+  ++config_generation_;
+  inputs_ = snapshot.inputs;
+  snapshot_ = std::move(snapshot);
+  is_stale_ = false;
+}
+
+const Snapshot& State::snapshot() const {
+  if (!std::exchange(is_stale_, false)) return snapshot_;
   // The configuration has compiled before, and neither health nor paths can make it fail.
-  if (auto snapshot = compile(snapshot_.config, health_, paths_, &snapshot_))
-    snapshot_ = std::move(*snapshot);
+  if (auto compiled = compile(inputs_, &snapshot_)) snapshot_ = std::move(*compiled);
+  return snapshot_;
 }
 
 void State::tell(const Touched& touched) {

@@ -17,6 +17,7 @@
 #include "core/config/paths.h"
 #include "core/config/snapshot.h"
 #include "core/contract/message.h"
+#include "core/health/health_table.h"
 #include "core/health/probe_target.h"
 #include "core/health/state.h"
 #include "core/result.h"
@@ -88,20 +89,20 @@ class State {
   /// `listener` is called after each change, for as long as the state lives.
   void subscribe(std::function<void(const Touched&)> listener);
 
-  [[nodiscard]] const Config& config() const { return snapshot_.config; }   // with overrides
+  [[nodiscard]] const Config& config() const { return *inputs_.config; }    // with overrides
   [[nodiscard]] const Config& file_config() const { return file_.config; }  // without
   [[nodiscard]] const std::string& config_text() const { return file_.text; }
   [[nodiscard]] std::uint64_t config_generation() const { return config_generation_; }
-  [[nodiscard]] const Health& health() const { return health_; }
+  [[nodiscard]] const HealthTable& health() const { return inputs_.health; }
   [[nodiscard]] std::uint64_t health_generation() const { return health_generation_; }
   /// Whether health has been published since this process started. Until then it is all unknown,
   /// and a data plane that still runs by the verdicts of our predecessor knows better.
   [[nodiscard]] bool health_settled() const { return health_settled_; }
-  [[nodiscard]] const Paths& paths() const { return paths_; }
+  [[nodiscard]] const Paths& paths() const { return *inputs_.paths; }
   [[nodiscard]] std::uint64_t paths_generation() const { return paths_generation_; }
   /// What the data plane forwards by once it has all three generations. Numbers of backends and
-  /// listeners are ours, not the data plane's: go by names.
-  [[nodiscard]] const Snapshot& snapshot() const { return snapshot_; }
+  /// listeners are ours, not the data plane's: go by names. Good until the next change.
+  [[nodiscard]] const Snapshot& snapshot() const;
   [[nodiscard]] const HealthNotes& health_notes() const { return health_notes_; }
   [[nodiscard]] const Overrides& overrides() const { return overrides_; }
   [[nodiscard]] const std::optional<Report>& report() const { return report_; }
@@ -118,7 +119,6 @@ class State {
     ConfigFile file;
     HealthNotes health_notes;
     Ramps ramps;
-    Health health;
     Snapshot snapshot;
   };
   [[nodiscard]] std::expected<Prepared, FileErrors> prepare(std::string_view text,
@@ -132,9 +132,10 @@ class State {
   void load_overrides();
   void keep(const std::string& name, const std::string& text);
   // The health that goes with these notes and that configuration, slow starts included.
-  [[nodiscard]] Health health_with(const HealthNotes& notes, const Config& config,
-                                   Ramps& ramps) const;
-  void recompile();
+  [[nodiscard]] HealthTable health_with(const HealthNotes& notes, const Config& config,
+                                        Ramps& ramps) const;
+  void put_in_force(HealthTable health);
+  void put_in_force(Snapshot snapshot);
   void tell(const Touched& touched);
 
   Options options_;
@@ -142,10 +143,13 @@ class State {
   Overrides overrides_;
   HealthNotes health_notes_;
   Ramps ramps_;
-  Health health_;
+  std::vector<BackendName> flipped_;  // since health was published
   bool health_settled_ = false;
-  Paths paths_;
-  Snapshot snapshot_;
+  SnapshotInputs inputs_;
+  // Flips come when they come, and nobody here may want to see what they compile to: `snapshot`
+  // does it when asked.
+  mutable Snapshot snapshot_;
+  mutable bool is_stale_ = false;  // health or paths have changed since
   std::optional<Report> report_;
   std::string warning_;
   std::string storage_warning_;

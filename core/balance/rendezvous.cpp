@@ -1,7 +1,11 @@
 #include "core/balance/rendezvous.h"
 
 #include <algorithm>
+#include <compare>
+#include <map>
+#include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/balance/identity.h"
 #include "core/balance/negative_log.h"
@@ -22,6 +26,9 @@ std::uint64_t hash_of(const RendezvousClaim& claim, std::uint64_t slot_key) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
+// 1 - hash, which is not more than -ln(hash), in units of 2^-48, rounded down.
+std::uint64_t cost_min(std::uint64_t hash) { return ~hash >> (64 - sieve_bits); }
+
 // The best claim to one slot so far. Challengers are first measured by 1 - hash, which is never
 // more than -ln(hash): of many, only a few need the logarithm.
 class Leader {
@@ -30,7 +37,7 @@ class Leader {
 
   void challenge(const RendezvousClaim& claim) {
     const std::uint64_t hash = hash_of(claim, slot_key_);
-    if (~hash >> (64 - sieve_bits) >= reach_ * claim.weight) return;
+    if (cost_min(hash) >= reach_ * claim.weight) return;
     const std::uint64_t cost = negative_log(hash);
     if (claim_ != nullptr && !is_better(claim, cost)) return;
     claim_ = &claim;
@@ -62,39 +69,96 @@ std::uint32_t owner_of(std::span<const RendezvousClaim> claims, std::uint32_t sl
   return leader.claim()->number;
 }
 
-// What a change of claims means for the slots of one owner.
-struct Succession {
-  const RendezvousClaim* heir = nullptr;  // the owner's claim now, as good as before or better
+// Not less than -ln(hash), in the same units, of a hash of at least 1/2: for x = 1 - hash,
+// x + x^2 is more than x + x^2/2 + x^3/3 ...
+std::uint64_t cost_max(std::uint64_t hash) {
+  const std::uint64_t x = cost_min(hash) + 1;
+  return x + static_cast<std::uint64_t>(static_cast<detail::Wide>(x) * x >> sieve_bits) + 1;
+}
+
+// The owner of a slot among its heir and the claims that have become stronger. Hardly ever is one
+// of those close enough for logarithms.
+std::uint32_t winner(const RendezvousClaim& heir, std::span<const RendezvousClaim> stronger,
+                     std::uint32_t slot) {
+  const std::uint64_t slot_key = key_of_slot(slot);
+  const std::uint64_t hash = hash_of(heir, slot_key);
+  const std::uint64_t reach = cost_max(hash);
+  const auto is_close = [&](const RendezvousClaim& claim) {
+    return cost_min(hash_of(claim, slot_key)) * heir.weight <= reach * claim.weight;
+  };
+  if (hash >> 63 != 0 && std::ranges::none_of(stronger, is_close)) return heir.number;
+  Leader leader(slot_key);
+  leader.challenge(heir);
+  for (const RendezvousClaim& claim : stronger) leader.challenge(claim);
+  return leader.claim()->number;
+}
+
+// A claim before and after the change.
+struct Pair {
+  const RendezvousClaim* before = nullptr;
+  const RendezvousClaim* after = nullptr;
 };
 
-// By number before the change. An owner that is gone or weaker has no heir: its slots are open to
-// all.
-std::vector<Succession> successions(std::span<const RendezvousClaim> before,
-                                    std::span<const RendezvousClaim> after) {
+std::vector<Pair> pairs_of(std::span<const RendezvousClaim> before,
+                           std::span<const RendezvousClaim> after) {
   std::unordered_map<std::uint64_t, const RendezvousClaim*> by_key;
   for (const RendezvousClaim& claim : after) by_key[claim.key] = &claim;
-  std::vector<Succession> out;
-  for (const RendezvousClaim& claim : before) {
-    if (claim.number >= out.size()) out.resize(claim.number + 1ULL);
-    const auto it = by_key.find(claim.key);
-    if (it != by_key.end() && it->second->weight >= claim.weight)
-      out[claim.number].heir = it->second;
-  }
+  std::vector<Pair> out;
+  for (const RendezvousClaim& claim : before)
+    if (const auto it = by_key.find(claim.key); it != by_key.end())
+      out.push_back({&claim, it->second});
   return out;
 }
 
-// The claims that may take slots from others: new ones, and those with more weight.
-std::vector<RendezvousClaim> stronger_claims(std::span<const RendezvousClaim> before,
-                                             std::span<const RendezvousClaim> after) {
-  std::unordered_map<std::uint64_t, std::uint32_t> weights;
-  for (const RendezvousClaim& claim : before) weights[claim.key] = claim.weight;
-  std::vector<RendezvousClaim> out;
-  for (const RendezvousClaim& claim : after) {
-    const auto it = weights.find(claim.key);
-    if (it == weights.end() || it->second < claim.weight) out.push_back(claim);
+// Only the proportions of weights count. At the beginning and the end of a slow start all are
+// counted in other units, and yet most stay what they were: what this turns the weights before
+// into is what most of the weights after are.
+struct Unit {
+  std::uint32_t after = 1;
+  std::uint32_t before = 1;
+  friend auto operator<=>(const Unit&, const Unit&) = default;
+
+  // Below zero: the claim lost weight.
+  [[nodiscard]] std::int64_t gain(const Pair& pair) const {
+    return static_cast<std::int64_t>(std::uint64_t{pair.after->weight} * before) -
+           static_cast<std::int64_t>(std::uint64_t{pair.before->weight} * after);
   }
-  return out;
+};
+
+Unit common_unit(const std::vector<Pair>& pairs) {
+  std::map<Unit, std::size_t> counts;
+  for (const Pair& pair : pairs) {
+    const std::uint32_t divisor = std::gcd(pair.after->weight, pair.before->weight);
+    ++counts[{pair.after->weight / divisor, pair.before->weight / divisor}];
+  }
+  const auto most =
+      std::ranges::max_element(counts, {}, [](const auto& each) { return each.second; });
+  return most == counts.end() ? Unit{} : most->first;
 }
+
+// What a change means for the slots.
+struct Succession {
+  // By number before the change: the owner's claim now, where it is as good as before or better.
+  // Null where the owner is gone or weaker: its slots are open to all.
+  std::vector<const RendezvousClaim*> heirs;
+  // Those that may take slots from others: new ones, and those with more weight.
+  std::vector<RendezvousClaim> stronger;
+
+  Succession(std::span<const RendezvousClaim> before, std::span<const RendezvousClaim> after) {
+    const std::vector<Pair> pairs = pairs_of(before, after);
+    const Unit unit = common_unit(pairs);
+    for (const RendezvousClaim& claim : before)
+      heirs.resize(std::max<std::size_t>(heirs.size(), claim.number + 1ULL));
+    std::unordered_set<std::uint64_t> no_stronger;
+    for (const Pair& pair : pairs) {
+      const std::int64_t gain = unit.gain(pair);
+      if (gain >= 0) heirs[pair.before->number] = pair.after;
+      if (gain <= 0) no_stronger.insert(pair.after->key);
+    }
+    for (const RendezvousClaim& claim : after)
+      if (!no_stronger.contains(claim.key)) stronger.push_back(claim);
+  }
+};
 
 }  // namespace
 
@@ -119,21 +183,16 @@ SlotTable build_rendezvous(std::span<const RendezvousClaim> claims, std::uint32_
 SlotTable update_rendezvous(const SlotTable& slots, std::span<const RendezvousClaim> before,
                             std::span<const RendezvousClaim> after) {
   if (after.empty()) return {};
-  const std::vector<Succession> heirs = successions(before, after);
-  const std::vector<RendezvousClaim> stronger = stronger_claims(before, after);
+  const Succession change(before, after);
   std::vector<std::uint32_t> owners(slots.size());
   for (std::uint32_t slot = 0; slot < slots.size(); ++slot) {
-    const RendezvousClaim* heir = heirs[slots.owner(slot)].heir;
-    if (heir == nullptr) {
+    const RendezvousClaim* const heir = change.heirs[slots.owner(slot)];
+    if (heir == nullptr)
       owners[slot] = owner_of(after, slot);
-    } else if (stronger.empty()) {
+    else if (change.stronger.empty())
       owners[slot] = heir->number;
-    } else {
-      Leader leader(key_of_slot(slot));
-      leader.challenge(*heir);
-      for (const RendezvousClaim& claim : stronger) leader.challenge(claim);
-      owners[slot] = leader.claim()->number;
-    }
+    else
+      owners[slot] = winner(*heir, change.stronger, slot);
   }
   return SlotTable(std::move(owners));
 }

@@ -5,11 +5,11 @@
 namespace sluice {
 namespace {
 
-const Backend& backend_at(const std::vector<Backend>& backends, BackendId id) {
+const Backend& backend_at(const Backends& backends, BackendId id) {
   return backends[static_cast<std::size_t>(id)];
 }
 
-std::vector<SlotShare> with_state(const Service& service, const std::vector<Backend>& backends,
+std::vector<SlotShare> with_state(const Service& service, const Backends& backends,
                                   TargetState state) {
   std::vector<SlotShare> out;
   for (const BackendId id : service.backends) {
@@ -22,7 +22,7 @@ std::vector<SlotShare> with_state(const Service& service, const std::vector<Back
 
 // Weights as they are while nobody starts slowly, so that tables stay as they are, too: 10,000 at
 // most otherwise.
-void scale_by_ramps(std::vector<SlotShare>& shares, const std::vector<Backend>& backends) {
+void scale_by_ramps(std::vector<SlotShare>& shares, const Backends& backends) {
   const auto tenths_of = [&](const SlotShare& share) {
     return backend_at(backends, share.backend).ramp_tenths;
   };
@@ -35,7 +35,7 @@ void scale_by_ramps(std::vector<SlotShare>& shares, const std::vector<Backend>& 
 
 }  // namespace
 
-std::vector<SlotShare> choose_shares(Service& service, const std::vector<Backend>& backends) {
+std::vector<SlotShare> choose_shares(Service& service, const Backends& backends) {
   for (const TargetState state : {TargetState::up, TargetState::unknown, TargetState::down}) {
     std::vector<SlotShare> shares = with_state(service, backends, state);
     if (shares.empty()) continue;
@@ -43,6 +43,7 @@ std::vector<SlotShare> choose_shares(Service& service, const std::vector<Backend
     scale_by_ramps(shares, backends);
     return shares;
   }
+  service.panic = false;
   return {};
 }
 

@@ -11,7 +11,6 @@ namespace sluice {
 /// `service.panic` then tells of: a wrong verdict on every server is likelier than the death of
 /// every server). A backend in its slow start counts with some tenths of its weight; the others'
 /// shares are of the rest, so all flows are taken whoever starts slowly.
-[[nodiscard]] std::vector<SlotShare> choose_shares(Service& service,
-                                                   const std::vector<Backend>& backends);
+[[nodiscard]] std::vector<SlotShare> choose_shares(Service& service, const Backends& backends);
 
 }  // namespace sluice

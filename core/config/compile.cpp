@@ -1,29 +1,26 @@
 #include "core/config/compile.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
 
 #include "core/config/connect.h"
 #include "core/config/fill_slots.h"
+#include "core/config/follow_health.h"
 #include "core/config/numbering.h"
-#include "core/config/previous_services.h"
 #include "core/config/set_guards.h"
 
 namespace sluice {
 namespace {
 
-// The runtime state, arranged for look-up.
+// The paths, arranged for look-up.
 struct Lookups {
-  std::map<std::pair<std::string_view, std::string_view>, const Health::Entry*> health;
   std::unordered_map<Address, const Path*> paths;
-  std::map<std::string_view, PortIndex> ports;
+  std::unordered_map<std::string_view, PortIndex> ports;
 
-  Lookups(const Config& config, const Health& health_now, const Paths& paths_now) {
-    for (const Health::Entry& entry : health_now.entries)
-      health[{entry.service, entry.backend}] = &entry;
+  Lookups(const Config& config, const Paths& paths_now) {
+    paths.reserve(paths_now.entries.size());
     for (const Path& path : paths_now.entries) paths[path.destination] = &path;
     for (std::size_t i = 0; i < config.ports.size(); ++i)
       ports[config.ports[i].name] = static_cast<PortIndex>(i);
@@ -52,12 +49,6 @@ Backend make_backend(const ServiceConfig& service, const BackendConfig& config,
   out.max_connections = config.max_connections;
   out.drained = config.drain;
   out.in_use = true;
-  const auto it = lookups.health.find({service.name, config.name});
-  if (it != lookups.health.end()) {
-    out.health = it->second->state;
-    out.ramp_tenths = std::clamp(it->second->ramp_tenths, std::uint8_t{1}, ramp_tenths_full);
-  }
-  if (service.health.type == ProbeType::none) out.health = TargetState::up;
   const Path* const path = lookups.path_to(out.address);
   connect_backend(out, service, path, path == nullptr ? std::nullopt : lookups.port_of(*path));
   return out;
@@ -102,6 +93,7 @@ void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
                          .used = true,
                          .is_local = is_local,
                          .id = static_cast<std::uint16_t>(i),
+                         .service = static_cast<std::uint16_t>(listener.service),
                          .guards = listener.guards});
   }
   for (std::size_t i = 0; i < claimed_sources.size(); ++i)
@@ -114,54 +106,84 @@ void build_vip_table(Snapshot& out, const std::vector<bool>& claimed_sources) {
   out.wide = WideListeners(wide);
 }
 
-}  // namespace
+// All of a service but its backends, listeners, slots and guards.
+Service make_service(const ServiceConfig& config, std::uint32_t number) {
+  Service out;
+  out.name = config.name;
+  out.number = number;
+  out.forward = config.forward;
+  out.protocol = config.protocol;
+  out.resets_on_death = resets_on_death(config);
+  out.proxy_protocol = config.proxy_protocol;
+  out.syn_cookies = config.syn_cookies;
+  out.idle_timeout_seconds = static_cast<std::uint32_t>(
+      std::chrono::ceil<std::chrono::seconds>(config.effective_idle_timeout()).count());
+  return out;
+}
 
-std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
-                                                          const Health& health, const Paths& paths,
-                                                          const Snapshot* previous) {
-  if (auto errors = validate(config); !errors.empty()) return std::unexpected(std::move(errors));
+// From nothing but the numbers and slot tables of `previous`.
+Snapshot compile_all(const SnapshotInputs& inputs, const Snapshot* previous) {
+  const Config& config = *inputs.config;
   Snapshot out;
-  out.config = config;
+  out.inputs = inputs;
+  out.service_numbers = ServiceNumbers(inputs.config);
   out.hash_seed = config.dataplane.hash_seed;
   inherit_numbers(out, previous);
-  const Lookups lookups(config, health, paths);
+  const Lookups lookups(config, *inputs.paths);
   BackendNumbers backend_numbers(out, previous);
   ListenerNumbers listener_numbers(out, previous);
   SourceNumbers source_numbers(out, config);
-  const PreviousServices before(previous);
 
   for (const ServiceConfig& wanted : config.services) {
-    Service service;
     const auto number = static_cast<std::uint32_t>(out.services.size());
-    service.name = wanted.name;
-    service.forward = wanted.forward;
-    service.sending = sending_of(wanted);
-    service.protocol = wanted.protocol;
-    service.resets_on_death = resets_on_death(wanted);
-    service.proxy_protocol = wanted.proxy_protocol;
-    service.syn_cookies = wanted.syn_cookies;
-    service.idle_timeout_seconds = static_cast<std::uint32_t>(
-        std::chrono::ceil<std::chrono::seconds>(wanted.effective_idle_timeout()).count());
+    Service service = make_service(wanted, number);
     for (const VipBlock& vip : wanted.vips)
       for (const Listening& what : wanted.listenings_of(vip))
         out.listeners[listener_numbers.claim(what)] = Listener::of(what, number);
     for (const Address& source : wanted.source_pool)
       service.source_pool.push_back(source_numbers.claim(source));
+    const Sending sending = sending_of(wanted);
     for (const BackendConfig& entry : wanted.backends) {
       Backend backend = make_backend(wanted, entry, lookups);
       backend.service = number;
+      backend.sending = sending;
+      backend.idle_timeout_seconds = service.idle_timeout_seconds;
       const std::size_t index = backend_numbers.claim(identity_of(backend));
       backend.target = out.backends[index].target;
-      out.backends[index] = std::move(backend);
+      out.backends.edit(index) = std::move(backend);
       service.backends.push_back(BackendId{static_cast<std::uint32_t>(index)});
     }
     service.quic = quic_routes_of(wanted, service.backends);
-    fill_slots(service, out, wanted, before.named(wanted.name));
+    set_health(service, out.backends, wanted, inputs.health);
+    fill_slots(service, out.backends, wanted,
+               previous == nullptr ? nullptr : previous->service(wanted.name));
     out.services.push_back(std::move(service));
   }
   set_guards(out, config, previous);
   build_vip_table(out, source_numbers.claimed());
   return out;
+}
+
+}  // namespace
+
+std::expected<Snapshot, std::vector<ConfigError>> compile(const SnapshotInputs& inputs,
+                                                          const Snapshot* previous) {
+  if (previous == nullptr || previous->inputs.config != inputs.config) {
+    if (auto errors = validate(*inputs.config); !errors.empty())
+      return std::unexpected(std::move(errors));
+  } else if (previous->inputs.paths == inputs.paths) {
+    return follow_health(*previous, inputs.health);
+  }
+  return compile_all(inputs, previous);
+}
+
+std::expected<Snapshot, std::vector<ConfigError>> compile(const Config& config,
+                                                          const Health& health, const Paths& paths,
+                                                          const Snapshot* previous) {
+  return compile({.config = std::make_shared<const Config>(config),
+                  .health = HealthTable(health),
+                  .paths = std::make_shared<const Paths>(paths)},
+                 previous);
 }
 
 }  // namespace sluice

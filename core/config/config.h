@@ -25,6 +25,8 @@ namespace sluice {
 
 enum class Driver : std::uint8_t { af_xdp, af_packet, tap, pci, vdev };
 enum class Hugepages : std::uint8_t { automatic, on, off };
+// What a worker does that finds nothing to do: looks again at once, or sleeps a little.
+enum class Idle : std::uint8_t { poll, sleep };
 enum class Forward : std::uint8_t { ipip, l2dsr, nat, gue, gre, l3dsr, local };
 enum class Balance : std::uint8_t {
   maglev,
@@ -50,6 +52,10 @@ struct Spelling<Driver> {
 template <>
 struct Spelling<Hugepages> {
   static constexpr std::string_view names[] = {"auto", "on", "off"};
+};
+template <>
+struct Spelling<Idle> {
+  static constexpr std::string_view names[] = {"poll", "sleep"};
 };
 template <>
 struct Spelling<Forward> {
@@ -120,6 +126,7 @@ template <typename Enum>
 struct DataplaneConfig {
   std::vector<std::uint16_t>
       cores;  // one worker each, pinned; empty: the last core of this machine
+  Idle idle = Idle::poll;
   Hugepages hugepages = Hugepages::automatic;
   std::uint32_t memory_mib = 256;  // for packet buffers, 64 to 1,048,576
   std::uint32_t flows_max =
@@ -129,6 +136,7 @@ struct DataplaneConfig {
   template <typename Self, typename Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("cores", self.cores);
+    visit("idle", self.idle);
     visit("hugepages", self.hugepages);
     visit("memory_mib", self.memory_mib);
     visit("flows_max", self.flows_max);

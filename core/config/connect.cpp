@@ -71,7 +71,8 @@ Sending sending_of(const ServiceConfig& service) {
     case Forward::l2dsr:
       return Sending::l2dsr;
     case Forward::nat:
-      return service.is_nat64() ? Sending::nat64 : Sending::nat;
+      if (service.is_nat64()) return Sending::nat64;
+      return service.proxy_protocol == ProxyProtocol::off ? Sending::nat : Sending::proxied_nat;
     case Forward::l3dsr:
       return Sending::l3dsr;
     case Forward::local:
@@ -107,6 +108,7 @@ void connect_backend(Backend& backend, const ServiceConfig& service, const Path*
     return;
   }
   backend.path = path;
+  backend.has_path = true;
   backend.out_port = *port;
   backend.link = {path.next_hop_mac, path.source_mac};
   backend.inner_mtu_bytes = mtu_bytes;

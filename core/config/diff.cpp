@@ -154,9 +154,8 @@ void diff_services(Plan& plan, const Config& before, const Config& after) {
 }
 
 void shift_slots(Plan& plan, const Snapshot& before, const Snapshot& after) {
-  const ByName<Service> old_services = by_name(before.services);
   for (const Service& service : after.services) {
-    const Service* old = named(old_services, service.name);
+    const Service* old = before.service(service.name);
     if (old == nullptr || old->slots == service.slots) continue;
     SlotShift shift{service.name, service.slots->size(), 0};
     // Tables of different sizes are compared at the same fraction of the hash space.
@@ -179,20 +178,20 @@ bool Plan::needs_restart() const {
 Plan diff(const Snapshot& before, const Snapshot& after) {
   Plan plan;
   std::vector<std::string> dataplane;
-  list_differences(before.config.dataplane, after.config.dataplane, "", dataplane);
+  list_differences(before.config().dataplane, after.config().dataplane, "", dataplane);
   if (!dataplane.empty())
     plan.changes.push_back({Change::Kind::changed, "dataplane", joined(dataplane), true});
-  for_each_pair(before.config.ports, after.config.ports,
+  for_each_pair(before.config().ports, after.config().ports,
                 [&](const PortConfig* old_port, const PortConfig* new_port) {
                   const PortConfig& either = new_port != nullptr ? *new_port : *old_port;
                   compare(plan, old_port, new_port, "port " + either.name,
                           show(either.driver) + " " + either.device, true);
                 });
   // A port's number is its place in the list, and the data plane opens ports once.
-  const bool reordered = !plan.needs_restart() && before.config.ports != after.config.ports;
+  const bool reordered = !plan.needs_restart() && before.config().ports != after.config().ports;
   if (reordered) plan.changes.push_back({Change::Kind::changed, "port", "order of the list", true});
-  diff_services(plan, before.config, after.config);
-  diff_access(plan, before.config, after.config);
+  diff_services(plan, before.config(), after.config());
+  diff_access(plan, before.config(), after.config());
   shift_slots(plan, before, after);
   for (std::size_t i = 0; i < before.backends.size(); ++i) {
     const Backend& old = before.backends[i];

@@ -130,7 +130,7 @@ void describe_sending(Explanation& out, const Snapshot& snapshot, const Service&
                    backend.port.value() != 0 ? backend.port : out.tuple.destination_port}
               .text() +
           ", source one of the pool" +
-          (service.sending == Sending::nat64 ? ", IPv6 becomes IPv4" : "");
+          (backend.sending == Sending::nat64 ? ", IPv6 becomes IPv4" : "");
       describe_nat_tcp(out, service);
       break;
     case Forward::l3dsr:
@@ -143,7 +143,7 @@ void describe_sending(Explanation& out, const Snapshot& snapshot, const Service&
   out.path = path;
   out.reasons.push_back("sent by port " + path.port + " to " + path.next_hop.text() + " (" +
                         path.next_hop_mac.text() + "), MTU " + std::to_string(path.mtu_bytes));
-  describe_sizes(out, snapshot.config, service, backend);
+  describe_sizes(out, snapshot.config(), service, backend);
 }
 
 bool is_local_vip(const Snapshot& snapshot, const Address& address) {

@@ -35,13 +35,14 @@ void fill(Service& service, std::span<const SlotCandidate> candidates, std::uint
 
 }  // namespace
 
-void fill_slots(Service& service, Snapshot& out, const ServiceConfig& config,
+void fill_slots(Service& service, Backends& backends, const ServiceConfig& config,
                 const Service* before) {
-  service.shares = choose_shares(service, out.backends);
+  service.shares = choose_shares(service, backends);
   for (const BackendId id : service.backends) {
-    Backend& backend = out.backends[static_cast<std::size_t>(id)];
-    backend.keeps_flows =
-        (backend.health != TargetState::down || service.panic) && !config.one_packet;
+    const auto index = static_cast<std::size_t>(id);
+    const bool keeps_flows =
+        (backends[index].health != TargetState::down || service.panic) && !config.one_packet;
+    if (backends[index].keeps_flows != keeps_flows) backends.edit(index).keeps_flows = keeps_flows;
   }
   service.choosing = choosing_of(config);
   if (before != nullptr && before->shares == service.shares &&
@@ -54,8 +55,8 @@ void fill_slots(Service& service, Snapshot& out, const ServiceConfig& config,
   }
   std::vector<SlotCandidate> candidates;
   for (const SlotShare& share : service.shares)
-    candidates.push_back(
-        {out.backend(share.backend).name, share.weight, static_cast<std::uint32_t>(share.backend)});
+    candidates.push_back({backends[static_cast<std::size_t>(share.backend)].name, share.weight,
+                          static_cast<std::uint32_t>(share.backend)});
   fill(service, candidates, config.slots, before);
 }
 

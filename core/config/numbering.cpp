@@ -1,6 +1,9 @@
 #include "core/config/numbering.h"
 
+#include <functional>
 #include <set>
+
+#include "core/flow/five_tuple.h"
 
 namespace sluice {
 
@@ -12,13 +15,21 @@ void inherit_numbers(Snapshot& out, const Snapshot* previous) {
   if (previous == nullptr) return;
   out.listeners = previous->listeners;
   for (Listener& listener : out.listeners) listener.in_use = false;
-  out.backends.resize(previous->backends.size());
+  out.backends.grow(previous->backends.size());
   for (std::size_t i = 0; i < out.backends.size(); ++i)
-    out.backends[i].target = previous->backends[i].target;
+    out.backends.edit(i).target = previous->backends[i].target;
   out.sources = previous->sources;
 }
 
+std::size_t BackendNumbers::Hash::operator()(const BackendIdentity& identity) const {
+  const auto& [service, name, address, port] = identity;
+  const std::hash<std::string_view> of_text;
+  const std::size_t of_address = std::hash<Address>()(address);
+  return mix64(of_text(service) ^ mix64(of_text(name) ^ mix64(of_address ^ port.value())));
+}
+
 BackendNumbers::BackendNumbers(Snapshot& out, const Snapshot* previous) : out_(out) {
+  if (previous != nullptr) known_.reserve(previous->backends.size());
   for (std::size_t i = 0; previous != nullptr && i < previous->backends.size(); ++i) {
     const Backend& backend = previous->backends[i];
     if (backend.in_use) known_[identity_of(backend)] = i;
@@ -35,14 +46,14 @@ std::size_t BackendNumbers::claim(const BackendIdentity& identity) {
     const std::size_t index = free_.back();
     free_.pop_back();
     const Target last = out_.backends[index].target;
-    out_.backends[index].target =
+    out_.backends.edit(index).target =
         Target::of(BackendId{static_cast<std::uint32_t>(index)},
                    static_cast<std::uint16_t>(last.incarnation() + 1) % 4096);
     return index;
   }
   const std::size_t index = out_.backends.size();
-  out_.backends.emplace_back();
-  out_.backends[index].target = Target::of(BackendId{static_cast<std::uint32_t>(index)}, 0);
+  out_.backends.grow(index + 1);
+  out_.backends.edit(index).target = Target::of(BackendId{static_cast<std::uint32_t>(index)}, 0);
   return index;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "core/config/config.h"
@@ -30,7 +31,10 @@ class BackendNumbers {
 
  private:
   Snapshot& out_;
-  std::map<BackendIdentity, std::size_t> known_;
+  struct Hash {
+    std::size_t operator()(const BackendIdentity& identity) const;
+  };
+  std::unordered_map<BackendIdentity, std::size_t, Hash> known_;
   std::vector<std::size_t> free_;
 };
 

@@ -18,8 +18,8 @@ using Items = std::vector<AccessItem>;
 class AccessTables {
  public:
   AccessTables(const Config& config, const Snapshot* previous) : config_(config) {
-    if (previous == nullptr || previous->config.prefix_lists != config.prefix_lists) return;
-    const Config& before = previous->config;
+    if (previous == nullptr || previous->config().prefix_lists != config.prefix_lists) return;
+    const Config& before = previous->config();
     note(before.access.deny, before.access.allow, previous->access);
     for (std::size_t i = 0; i < before.services.size(); ++i)
       note(before.services[i].deny, before.services[i].allow, previous->services[i].access);
@@ -92,14 +92,16 @@ void set_guards(Snapshot& out, const Config& config, const Snapshot* previous) {
   AccessTables tables(config, previous);
   out.access = tables.of(config.access.deny, config.access.allow);
   for (std::size_t i = 0; i < config.services.size(); ++i) {
-    out.services[i].access = tables.of(config.services[i].deny, config.services[i].allow);
-    out.services[i].source_rules = source_rules_of(config.services[i]);
+    Service& service = out.services.edit(i);
+    service.access = tables.of(config.services[i].deny, config.services[i].allow);
+    service.source_rules = source_rules_of(config.services[i]);
   }
   for (Listener& listener : out.listeners) {
     if (!listener.in_use) continue;
     const Service& service = out.services[listener.service];
     listener.guards = {.access = out.access != nullptr || service.access != nullptr,
-                       .sources = service.source_rules.limit_anything()};
+                       .sources = service.source_rules.limit_anything(),
+                       .connection_ids = service.quic != nullptr};
   }
   out.source_rules_signature = signature_of(out);
 }

@@ -10,11 +10,14 @@
 #include "core/balance/slots.h"
 #include "core/config/choosing.h"
 #include "core/config/config.h"
+#include "core/config/paged.h"
 #include "core/config/paths.h"
 #include "core/config/quic_routes.h"
+#include "core/config/service_numbers.h"
 #include "core/config/vip_table.h"
 #include "core/config/wide_listeners.h"
 #include "core/flow/five_tuple.h"
+#include "core/health/health_table.h"
 #include "core/health/state.h"
 #include "core/limit/source_rules.h"
 #include "core/net/encap.h"
@@ -22,7 +25,8 @@
 
 // What the workers forward by: Config, Health and Paths compiled into tables. Immutable once
 // published. Listeners and backends keep their number from one snapshot to the next, so that flow
-// entries and counters stay valid.
+// entries and counters stay valid. Snapshots share what is the same in both: a flip of one backend
+// among a hundred thousand costs its service's part.
 
 namespace sluice {
 
@@ -32,7 +36,7 @@ enum class ListenerId : std::uint16_t {};
 enum class BackendId : std::uint32_t {};
 
 inline constexpr std::size_t listeners_max = 16'384;
-inline constexpr std::size_t backends_max = 65'536;
+inline constexpr std::size_t backends_max = 262'144;
 inline constexpr std::size_t services_max = 8'192;
 inline constexpr std::size_t source_addresses_max = 1'024;
 /// Names of ports, services and backends are at most this long.
@@ -96,32 +100,43 @@ struct Listener {
   return {tuple.source, tuple.destination, {}, {}, Protocol::any};
 }
 
-struct Backend {
+/// What the last step does with a packet: `forward`, but by what that costs. Tunnels whose headers
+/// are the same for all flows and need no more than an IP header are apart from the others.
+enum class Sending : std::uint8_t { plain_ipip, l2dsr, tunnel, l3dsr, nat, proxied_nat, nat64 };
+[[nodiscard]] constexpr bool has_session(Sending sending) { return sending >= Sending::nat; }
+
+/// What a packet of a known flow needs comes first, and of a tunnel over IPv4 all of it in one
+/// cache line.
+struct alignas(64) Backend {
+  Target target;  // what new flow entries to it hold
+  std::uint32_t service = 0;
+  std::uint32_t idle_timeout_seconds = 0;  // the service's
+  std::uint16_t inner_mtu_bytes = 0;       // largest IP packet of a client that fits the path
+  PortIndex out_port = no_port;
+  Sending sending = Sending::plain_ipip;  // the service's
+  bool in_use = false;       // when not, `target` is the last holder's, so that the next one gets
+                             // another incarnation
+  bool keeps_flows = false;  // flows that are on it stay: it is not down, or everything is;
+                             // never with one_packet, which remembers no flows
+  bool has_path = false;     // `path` is there
+  LinkHeader link;           // towards it
+  OuterHeader outer;         // tunnels: the headers to put in front
+
+  std::uint16_t mss_ipv4_bytes_max = 0;  // of SYNs in IPv4, there and back; 0: as they are
+  std::uint16_t mss_ipv6_bytes_max = 0;  // and in IPv6
+  std::uint8_t l3dsr_dscp = 0;           // l3dsr: what its packets are marked with
   std::string service_name;
   std::string name;
   Address address;
   Port port;  // 0: unchanged by forwarding
-  std::uint32_t service = 0;
   std::uint16_t weight = 1;
   std::uint32_t max_connections = 0;  // 0: no limit
-  Target target;                      // what new flow entries to it hold
   TargetState health = TargetState::unknown;
   std::uint8_t ramp_tenths = ramp_tenths_full;  // of its weight that counts, 1 to 10
-  bool in_use = false;  // when not, `target` is the last holder's, so that the next one gets
-                        // another incarnation
   bool drained = false;
-  bool keeps_flows = false;         // flows that are on it stay: it is not down, or everything is;
-                                    // never with one_packet, which remembers no flows
   std::optional<Path> path;         // none: unreachable, packets to it are dropped and counted
   std::string_view no_path_reason;  // a literal, when there is no path
-  PortIndex out_port = no_port;
-  LinkHeader link;                       // towards it
-  OuterHeader outer;                     // tunnels: the headers to put in front
-  std::uint16_t inner_mtu_bytes = 0;     // largest IP packet of a client that fits the path
-  std::uint16_t mss_ipv4_bytes_max = 0;  // of SYNs in IPv4, there and back; 0: as they are
-  std::uint16_t mss_ipv6_bytes_max = 0;  // and in IPv6
-  std::uint8_t l3dsr_dscp = 0;           // l3dsr: what its packets are marked with
-  std::optional<Tunnel> tunnel;          // what `outer` was made from, for people
+  std::optional<Tunnel> tunnel;     // what `outer` was made from, for people
 };
 
 /// One backend's claim to slots.
@@ -131,14 +146,10 @@ struct SlotShare {
   friend bool operator==(const SlotShare&, const SlotShare&) = default;
 };
 
-/// What the last step does with a packet: `forward`, but by what that costs. Tunnels whose headers
-/// are the same for all flows and need no more than an IP header are apart from the others.
-enum class Sending : std::uint8_t { plain_ipip, l2dsr, nat, tunnel, l3dsr, nat64 };
-
 struct Service {
   std::string name;
+  std::uint32_t number = 0;  // its place in Snapshot::services
   Forward forward = Forward::ipip;
-  Sending sending = Sending::plain_ipip;
   Protocol protocol = Protocol::tcp;
   ProxyProtocol proxy_protocol = ProxyProtocol::off;
   SynCookies syn_cookies = SynCookies::off;
@@ -156,11 +167,22 @@ struct Service {
   bool panic = false;                      // no backend is up or unknown: all are used
 };
 
+using Services = Paged<Service, 16>;
+using Backends = Paged<Backend, 64>;
+
+/// All that a snapshot follows from. Objects that are the same need not be looked at again.
+struct SnapshotInputs {
+  std::shared_ptr<const Config> config = std::make_shared<const Config>();
+  HealthTable health;
+  std::shared_ptr<const Paths> paths = std::make_shared<const Paths>();
+};
+
 struct Snapshot {
-  Config config;
-  std::vector<Service> services;
+  SnapshotInputs inputs;
+  ServiceNumbers service_numbers;
+  Services services;
   std::vector<Listener> listeners;  // by ListenerId; in_use or free
-  std::vector<Backend> backends;    // by BackendId; in_use or free
+  Backends backends;                // by BackendId; in_use or free
   std::vector<Address> sources;     // every source-pool address; an index stays with its address
   VipTable vips;
   std::shared_ptr<const PrefixTable> access;  // who may send to any VIP; null: everybody
@@ -170,8 +192,14 @@ struct Snapshot {
   WideListeners wide;
   std::uint64_t hash_seed = 0;
 
+  [[nodiscard]] const Config& config() const { return *inputs.config; }
   [[nodiscard]] const Backend& backend(BackendId id) const {
     return backends[static_cast<std::size_t>(id)];
+  }
+  /// Null when there is none of this name.
+  [[nodiscard]] const Service* service(std::string_view name) const {
+    const auto number = service_numbers.find(name);
+    return number ? &services[*number] : nullptr;
   }
   [[nodiscard]] const Listener& listener(ListenerId id) const {
     return listeners[static_cast<std::size_t>(id)];

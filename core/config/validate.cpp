@@ -49,6 +49,7 @@ void check_name(const Scope& scope, std::string_view name, std::string_view what
 void check_dataplane(const Scope& scope, const DataplaneConfig& dataplane) {
   scope.range<std::uint32_t>("memory", dataplane.memory_mib, 64, 1'048'576);
   scope.range<std::uint32_t>("flows_max", dataplane.flows_max, 1'024, 134'217'728);
+  scope.spelling("idle", dataplane.idle);
   scope.spelling("hugepages", dataplane.hugepages);
   std::set<std::uint16_t> seen;
   for (std::size_t i = 0; i < dataplane.cores.size(); ++i) {
@@ -233,8 +234,10 @@ void check_whole(const Scope& root, const Config& config, const Claims& claims) 
       root.error(path, address.text() + " is a VIP of service \"" + *owner + "\"",
                  "use an address for the pool that is used for nothing else");
   std::size_t backends = 0;
+  std::size_t slots = 0;
   for (std::size_t s = 0; s < config.services.size(); ++s) {
     backends += config.services[s].backends.size();
+    if (!config.services[s].backends.empty()) slots += config.services[s].slots;
     for (std::size_t b = 0; b < config.services[s].backends.size(); ++b) {
       const Address& address = config.services[s].backends[b].address;
       const std::string path = indexed("service", s) + "." + indexed("backend", b) + ".address";
@@ -251,6 +254,7 @@ void check_whole(const Scope& root, const Config& config, const Claims& claims) 
   at_most("services", config.services.size(), services_max);
   at_most("combinations of vip, port and protocol", claims.listeners.count(), listeners_max / 2);
   at_most("backends", backends, backends_max / 2);
+  at_most("slots in all services together", slots, slots_of_all_max);
   at_most("source-pool addresses", claims.sources.size(), source_addresses_max / 2);
 }
 

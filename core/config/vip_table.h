@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace sluice {
 struct Guards {
   bool access : 1 = false;   // deny or allow lists, of the service or of all
   bool sources : 1 = false;  // limits per source
+  // Not to pass, but to be asked first: QUIC's connection IDs, whatever the flow table says.
+  bool connection_ids : 1 = false;
   [[nodiscard]] bool any() const { return access || sources; }
 };
 
@@ -29,7 +32,7 @@ struct OwnAddress {
 
 /// Exact-match look-up from destination to listener, built off the packet path. Open addressing at
 /// a load of at most one half, so a miss ends quickly; two probes of adjacent memory in the common
-/// case.
+/// case. Copies share the entries.
 class VipTable {
  public:
   struct Listener {
@@ -39,6 +42,7 @@ class VipTable {
     bool used = false;
     bool is_local = false;  // its packets are for the kernel of this host
     std::uint16_t id = 0;
+    std::uint16_t service = 0;
     Guards guards{};
   };
 
@@ -62,17 +66,24 @@ class VipTable {
     }
   }
 
- private:
+  /// Where to look for a destination first, before it is reduced to the size of the table.
   [[nodiscard]] static std::size_t hash(const Address& address, Be16 port, Protocol protocol) {
     const std::uint64_t rest =
         static_cast<std::uint64_t>(port.raw()) << 8 | static_cast<std::uint64_t>(protocol);
-    const std::uint64_t mixed = (address.raw_low() ^ rest) * 0x9e3779b97f4a7c15ULL +
-                                address.raw_high() * 0xc2b2ae3d27d4eb4fULL;
-    return static_cast<std::size_t>(mixed >> 32);
+    // The last byte of an address, in which neighbours differ, is the highest one of its half here:
+    // only the upper half of a product of two words spreads it.
+    __extension__ using Product = unsigned __int128;
+    const std::uint64_t folded =
+        address.raw_low() ^ rest ^ address.raw_high() * 0xc2b2ae3d27d4eb4fULL;
+    const Product product = static_cast<Product>(folded) * 0x9e3779b97f4a7c15ULL;
+    return static_cast<std::size_t>(static_cast<std::uint64_t>(product >> 64) ^
+                                    static_cast<std::uint64_t>(product) >> 32);
   }
+
+ private:
   // One empty entry, so that an empty table needs no special case.
-  std::vector<Listener> listeners_ = std::vector<Listener>(1);
-  std::vector<OwnAddress> addresses_ = std::vector<OwnAddress>(1);
+  std::shared_ptr<const Listener[]> listeners_ = std::make_shared<Listener[]>(1);
+  std::shared_ptr<const OwnAddress[]> addresses_ = std::make_shared<OwnAddress[]>(1);
   std::size_t listeners_mask_ = 0;
   std::size_t addresses_mask_ = 0;
 };

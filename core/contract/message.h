@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/contract/codec.h"
+#include "core/health/state.h"
 
 // The conversation between the control plane and the data plane over the unix stream socket
 // <run-dir>/dataplane.sock. The data plane listens and serves one control plane at a time; a newer
@@ -18,6 +19,8 @@
 //   data plane -> control plane   Report, on connect, then whenever one of its fields changes
 //   control plane -> data plane   Config, Health, Paths: each whole, each with its generation, in
 //   any order
+//   control plane -> data plane   HealthChange, with the generation that it leads to: what is new
+//   since the Health or HealthChange before it on this connection
 //   control plane -> data plane   CaptureRequest, whose generation is the capture's number;
 //   StopCapture ends it
 //   data plane -> control plane   CapturePieces with that number, until one says it is the last
@@ -35,12 +38,13 @@ enum class MessageType : std::uint16_t {
   capture = 5,
   stop_capture = 6,
   captured = 7,
+  health_change = 8,
 };
 
 /// In front of every message; little-endian.
 struct MessageHeader {
   static constexpr std::uint32_t magic_value = 0x43554c53;  // "SLUC"
-  static constexpr std::uint16_t version_value = 2;  // of this header and every message's fields
+  static constexpr std::uint16_t version_value = 3;  // of this header and every message's fields
   static constexpr std::size_t length_bytes_max = 256UL << 20;
 
   std::uint32_t magic = magic_value;
@@ -76,6 +80,20 @@ struct Report {
     visit("notes", self.notes);
   }
   friend bool operator==(const Report&, const Report&) = default;
+};
+
+/// What has become of some backends since the health of generation `since`; the others are as they
+/// were. A flip among a hundred thousand backends is a few bytes instead of megabytes.
+struct HealthChange {
+  std::uint64_t since = 0;
+  std::vector<Health::Entry> entries;
+
+  template <typename Self, typename Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("since", self.since);
+    visit("entries", self.entries);
+  }
+  friend bool operator==(const HealthChange&, const HealthChange&) = default;
 };
 
 /// Ends the capture of this number, if it still runs.

@@ -1,7 +1,6 @@
 #include "core/contract/shared_view.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 namespace sluice {
@@ -126,7 +125,7 @@ std::span<const typename ConnectionTable<Entry>::Bucket> FlowsView::table(
   using Bucket = typename ConnectionTable<Entry>::Bucket;
   const bool fits = offset % alignof(Bucket) == 0 && offset <= memory_.size() &&
                     buckets <= (memory_.size() - offset) / sizeof(Bucket) &&
-                    std::has_single_bit(buckets);
+                    buckets >= 2;
   if (!fits) return {};
   return {reinterpret_cast<const Bucket*>(memory_.data() + offset), buckets};
 }
@@ -171,7 +170,7 @@ std::optional<FlowRecord> FlowsView::find_in(std::uint64_t offset, std::uint64_t
   const Entry* entry = view.find(key, view.hash(key));
   if (entry == nullptr) return std::nullopt;
   const Entry copy = *entry;
-  if (!copy.has_key(key)) return std::nullopt;
+  if (copy.is_empty() || !copy.has_bits(key)) return std::nullopt;
   return describe(copy.flow, tuple);
 }
 

@@ -22,7 +22,7 @@ struct AffinityEntry {
 
   [[nodiscard]] Key key() const { return bits; }
   [[nodiscard]] bool is_empty() const { return timeout_seconds == 0; }
-  [[nodiscard]] bool has_key(const Key& key) const { return bits == key && !is_empty(); }
+  [[nodiscard]] bool has_bits(const Key& key) const { return bits == key; }
   [[nodiscard]] bool is_expired(FlowTick now) const {
     return static_cast<FlowTick>(now - last_seen) > timeout_seconds;
   }

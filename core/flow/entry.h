@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/flow/five_tuple.h"
+#include "core/flow/hash_words.h"
 #include "core/net/address.h"
 
 // The entries of the flow tables. Trivially copyable, all zero when empty, part of the
@@ -52,25 +53,6 @@ struct FlowValue {
 };
 static_assert(sizeof(FlowValue) == 8);
 
-namespace detail {
-__extension__ using Uint128 = unsigned __int128;  // g++ and clang both have it on x86-64
-// One multiplication round of wyhash (Wang Yi, public domain): strong enough for a seeded table,
-// not used for slots.
-[[nodiscard]] inline std::uint64_t fold_multiply(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<Uint128>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-inline constexpr std::uint64_t odd_1 = 0xa0761d6478bd642fULL;
-inline constexpr std::uint64_t odd_2 = 0xe7037ed1a0b428dbULL;
-[[nodiscard]] inline std::uint64_t hash_words(std::uint64_t a, std::uint64_t seed) {
-  return fold_multiply(fold_multiply(a ^ odd_1, seed ^ odd_2), odd_1);
-}
-[[nodiscard]] inline std::uint64_t hash_words(std::uint64_t a, std::uint64_t b, std::uint64_t c,
-                                              std::uint64_t seed) {
-  return fold_multiply(fold_multiply(a ^ odd_1, b ^ seed) ^ c, odd_2 ^ seed);
-}
-}  // namespace detail
-
 /// A flow of an IPv4 client: 16 bytes, four to a cache line.
 struct FlowEntry4 {
   std::uint64_t key_bits =
@@ -90,7 +72,7 @@ struct FlowEntry4 {
   [[nodiscard]] Key key() const { return key_bits; }
   void set_key(Key key) { key_bits = key; }
   [[nodiscard]] bool is_empty() const { return flow.state == FlowState::empty; }
-  [[nodiscard]] bool has_key(Key key) const { return key_bits == key && !is_empty(); }
+  [[nodiscard]] bool has_bits(Key key) const { return key_bits == key; }
   [[nodiscard]] static std::uint64_t hash(Key key, std::uint64_t seed) {
     return detail::hash_words(key, seed);
   }
@@ -129,8 +111,8 @@ struct FlowEntry6 {
     rest = key.rest;
   }
   [[nodiscard]] bool is_empty() const { return flow.state == FlowState::empty; }
-  [[nodiscard]] bool has_key(const Key& key) const {
-    return low == key.low && high == key.high && rest == key.rest && !is_empty();
+  [[nodiscard]] bool has_bits(const Key& key) const {
+    return ((low ^ key.low) | (high ^ key.high) | (rest ^ key.rest)) == 0;
   }
   [[nodiscard]] static std::uint64_t hash(const Key& key, std::uint64_t seed) {
     return detail::hash_words(key.high, key.low, key.rest, seed);
@@ -170,7 +152,7 @@ struct alignas(64) WideFlowEntry {
     protocol = key.protocol;
   }
   [[nodiscard]] bool is_empty() const { return flow.state == FlowState::empty; }
-  [[nodiscard]] bool has_key(const Key& other) const { return !is_empty() && key() == other; }
+  [[nodiscard]] bool has_bits(const Key& other) const { return key() == other; }
   [[nodiscard]] static std::uint64_t hash(const Key& key, std::uint64_t seed) {
     const std::uint64_t rest = static_cast<std::uint64_t>(key.client_port.raw()) << 32 |
                                static_cast<std::uint64_t>(key.vip_port.raw()) << 16 |
@@ -241,8 +223,8 @@ struct NatReturn4 {
     used = 1;
   }
   [[nodiscard]] bool is_empty() const { return used == 0; }
-  [[nodiscard]] bool has_key(const Key& key) const {
-    return endpoint == key.endpoint && source == key.source && used != 0;
+  [[nodiscard]] bool has_bits(const Key& key) const {
+    return ((endpoint ^ key.endpoint) | (source ^ key.source)) == 0;
   }
   [[nodiscard]] static std::uint64_t hash(const Key& key, std::uint64_t seed) {
     return detail::hash_words(key.endpoint, key.source, 0, seed);
@@ -277,8 +259,8 @@ struct NatReturn6 {
     used = 1;
   }
   [[nodiscard]] bool is_empty() const { return used == 0; }
-  [[nodiscard]] bool has_key(const Key& key) const {
-    return low == key.low && high == key.high && rest == key.rest && used != 0;
+  [[nodiscard]] bool has_bits(const Key& key) const {
+    return ((low ^ key.low) | (high ^ key.high) | (rest ^ key.rest)) == 0;
   }
   [[nodiscard]] static std::uint64_t hash(const Key& key, std::uint64_t seed) {
     return detail::hash_words(key.high, key.low, key.rest, seed);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -27,8 +28,8 @@ class Address {
   constexpr Address() = default;
   [[nodiscard]] static constexpr Address from_ipv4(Be32 address) {
     Address out;
-    out.bytes_[10] = out.bytes_[11] = 0xff;
-    for (std::size_t i = 0; i < 4; ++i) out.bytes_[12 + i] = address.bytes[i];
+    out.bytes_ = std::bit_cast<std::array<std::uint8_t, 16>>(
+        Words{0, std::uint64_t{address.raw()} << 32 | mapped});
     return out;
   }
   [[nodiscard]] static constexpr Address from_bytes(const std::array<std::uint8_t, 16>& bytes) {
@@ -44,9 +45,8 @@ class Address {
   [[nodiscard]] std::string text() const;
 
   [[nodiscard]] constexpr bool is_ipv4() const {
-    for (std::size_t i = 0; i < 10; ++i)
-      if (bytes_[i] != 0) return false;
-    return bytes_[10] == 0xff && bytes_[11] == 0xff;
+    const Words words = std::bit_cast<Words>(bytes_);
+    return words[0] == 0 && static_cast<std::uint32_t>(words[1]) == mapped;
   }
   [[nodiscard]] constexpr Family family() const { return is_ipv4() ? Family::ipv4 : Family::ipv6; }
   [[nodiscard]] constexpr Be32 ipv4() const {
@@ -67,9 +67,16 @@ class Address {
   [[nodiscard]] bool is_loopback() const;
 
   friend constexpr auto operator<=>(const Address&, const Address&) = default;
-  friend constexpr bool operator==(const Address&, const Address&) = default;
+  // Two words: for sixteen bytes the compiler calls memcmp, at forty instructions a packet.
+  friend constexpr bool operator==(const Address& a, const Address& b) {
+    const Words left = std::bit_cast<Words>(a.bytes_);
+    const Words right = std::bit_cast<Words>(b.bytes_);
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+  }
 
  private:
+  using Words = std::array<std::uint64_t, 2>;
+  static constexpr std::uint32_t mapped = 0xffff0000;  // bytes 8 to 11 of an IPv4 one, as loaded
   std::array<std::uint8_t, 16> bytes_{};
 };
 

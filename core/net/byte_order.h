@@ -25,7 +25,8 @@ struct Be16 {
   [[nodiscard]] static constexpr Be16 from_raw(std::uint16_t raw) {
     return {std::bit_cast<std::array<std::uint8_t, 2>>(raw)};
   }
-  friend constexpr bool operator==(const Be16&, const Be16&) = default;
+  // Of two arrays of bytes the compiler would make a call of memcmp.
+  friend constexpr bool operator==(Be16 a, Be16 b) { return a.raw() == b.raw(); }
 };
 
 /// A 32-bit integer in network byte order, alignment 1. Converted by name only.
@@ -46,7 +47,7 @@ struct Be32 {
   [[nodiscard]] static constexpr Be32 from_raw(std::uint32_t raw) {
     return {std::bit_cast<std::array<std::uint8_t, 4>>(raw)};
   }
-  friend constexpr bool operator==(const Be32&, const Be32&) = default;
+  friend constexpr bool operator==(Be32 a, Be32 b) { return a.raw() == b.raw(); }
 };
 
 static_assert(sizeof(Be16) == 2 && alignof(Be16) == 1);

@@ -50,8 +50,7 @@ class ChecksumSum {
 class ChecksumChange {
  public:
   constexpr void replace(Be16 before, Be16 after) {
-    sum_ += static_cast<std::uint16_t>(~before.raw());
-    sum_ += after.raw();
+    sum_ += static_cast<std::uint16_t>(~before.raw()) + std::uint64_t{after.raw()};
   }
   constexpr void replace(Be32 before, Be32 after) {
     add_complement(before.raw());

@@ -14,19 +14,7 @@ Be16 ether_type_of(Family family) {
   return Be16::from_host(family == Family::ipv4 ? wire::ether_type_ipv4 : wire::ether_type_ipv6);
 }
 
-std::uint8_t protocol_of(Family family) {
-  return family == Family::ipv4 ? wire::protocol_ipip : wire::protocol_ipv6;
-}
-
 }  // namespace
-
-void LinkHeader::write(std::uint8_t* to, Family family) const {
-  wire::EthernetHeader header;
-  header.destination = destination.bytes;
-  header.source = source.bytes;
-  header.ether_type = ether_type_of(family);
-  std::memcpy(to, &header, sizeof header);
-}
 
 OuterHeader::OuterHeader(const Tunnel& tunnel)
     : family_(tunnel.destination.family()),
@@ -64,56 +52,12 @@ OuterHeader::OuterHeader(const Tunnel& tunnel)
                      encapsulation_ == Encapsulation::gue_header;
 }
 
-template <OuterHeader::Source source>
-void OuterHeader::write_ip(std::uint8_t* to, const InnerPacket& packet, std::uint8_t protocol,
-                           std::uint64_t flow_hash) const {
-  const auto traffic_class =
-      static_cast<std::uint8_t>((packet.traffic_class & class_kept_) | class_set_);
-  if (family_ == Family::ipv4) {
-    wire::Ipv4Header header;
-    std::memcpy(&header, ip_.data(), sizeof header);
-    header.tos = traffic_class;
-    header.total_length =
-        Be16::from_host(static_cast<std::uint16_t>(packet.length_bytes + length_bytes_));
-    header.protocol = protocol;
-    ChecksumSum sum;
-    sum.add_raw16(checksum_base_);
-    sum.add(Be16::from_host(traffic_class));
-    sum.add(header.total_length);
-    sum.add(Be16::from_host(protocol));
-    if constexpr (source == Source::by_flow) {
-      // The base has zeros where these bits go.
-      const Be32 bits = Be32::from_host(static_cast<std::uint32_t>(flow_hash & source_free_));
-      header.source = Be32::from_raw(header.source.raw() | bits.raw());
-      sum.add(bits);
-    }
-    header.checksum = sum.checksum();
-    std::memcpy(to, &header, sizeof header);
-    return;
-  }
-  wire::Ipv6Header header;
-  std::memcpy(&header, ip_.data(), sizeof header);
-  // Flow label 0: a label would have to be the same for a flow on every balancer.
-  header.version_class_label =
-      Be32::from_host(0x60000000 | static_cast<std::uint32_t>(traffic_class) << 20);
-  header.payload_length = Be16::from_host(
-      static_cast<std::uint16_t>(packet.length_bytes + length_bytes_ - sizeof header));
-  header.next_header = protocol;
-  if constexpr (source == Source::by_flow) {
-    std::uint8_t* const low = header.source.data() + 8;
-    const std::uint64_t bits = std::byteswap(flow_hash & source_free_);
-    const std::uint64_t folded = load_unaligned<std::uint64_t>(low) | bits;
-    std::memcpy(low, &folded, sizeof folded);
-  }
-  std::memcpy(to, &header, sizeof header);
-}
-
 void OuterHeader::write(std::uint8_t* inner, const InnerPacket& packet,
                         std::uint64_t flow_hash) const {
   std::uint8_t protocol = 0;
   switch (encapsulation_) {
     case Encapsulation::ipip:
-      protocol = protocol_of(packet.family);
+      protocol = tunnel_protocol(packet.family);
       break;
     case Encapsulation::gre:
       write_gre(inner, packet);
@@ -128,10 +72,6 @@ void OuterHeader::write(std::uint8_t* inner, const InnerPacket& packet,
   write_ip<Source::by_flow>(inner - length_bytes_, packet, protocol, flow_hash);
 }
 
-void OuterHeader::write_plain_ipip(std::uint8_t* inner, const InnerPacket& packet) const {
-  write_ip<Source::fixed>(inner - length_bytes_, packet, protocol_of(packet.family), 0);
-}
-
 void OuterHeader::write_gre(std::uint8_t* inner, const InnerPacket& packet) const {
   const wire::GreHeader gre{.flags_version = {}, .ether_type = ether_type_of(packet.family)};
   std::memcpy(inner - sizeof gre, &gre, sizeof gre);
@@ -142,7 +82,7 @@ void OuterHeader::write_gue(std::uint8_t* inner, const InnerPacket& packet,
   const std::size_t between_bytes = shim_bytes(encapsulation_) - sizeof(wire::UdpHeader);
   if (between_bytes != 0) {
     const wire::GueHeader gue{
-        .variant_length = 0, .protocol = protocol_of(packet.family), .flags = {}};
+        .variant_length = 0, .protocol = tunnel_protocol(packet.family), .flags = {}};
     std::memcpy(inner - sizeof gue, &gue, sizeof gue);
   }
   const wire::UdpHeader udp{.source_port = gue_source_port(flow_hash).be(),

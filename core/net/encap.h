@@ -1,12 +1,15 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 
 #include "core/net/address.h"
+#include "core/net/checksum.h"
 #include "core/net/prefix.h"
 #include "core/net/wire.h"
 
@@ -18,8 +21,14 @@ struct LinkHeader {
   MacAddress destination;
   MacAddress source;
   /// Writes a header in front of an IP packet of this family.
-  void write(std::uint8_t* to, Family family) const;
+  void write(std::uint8_t* to, Family family) const {
+    const Be16 type =
+        Be16::from_host(family == Family::ipv4 ? wire::ether_type_ipv4 : wire::ether_type_ipv6);
+    std::memcpy(to, this, sizeof *this);
+    std::memcpy(to + sizeof *this, &type, sizeof type);
+  }
 };
+static_assert(sizeof(LinkHeader) == 12);
 
 /// What tells the far end of a tunnel that an IP packet is inside, and of which family it is.
 enum class Encapsulation : std::uint8_t {
@@ -65,6 +74,11 @@ struct Tunnel {
   std::optional<std::uint8_t> dscp;       // 0 to 63; none: the inner packet's
 };
 
+/// By which an outer IP header says that an IP packet of this family is next.
+[[nodiscard]] constexpr std::uint8_t tunnel_protocol(Family family) {
+  return family == Family::ipv4 ? wire::protocol_ipip : wire::protocol_ipv6;
+}
+
 /// What an outer header must know of the packet that it goes in front of.
 struct InnerPacket {
   Family family = Family::ipv4;
@@ -106,17 +120,72 @@ class OuterHeader {
   void write_gre(std::uint8_t* inner, const InnerPacket& packet) const;
   void write_gue(std::uint8_t* inner, const InnerPacket& packet, std::uint64_t flow_hash) const;
 
-  std::array<std::uint8_t, 40> ip_{};  // 20 of them for IPv4
-  std::uint16_t checksum_base_ = 0;    // folded sum of the constant words, IPv4 only
+  // In the order in which IPv4's fields, and they alone, fit into what is left of a backend's first
+  // cache line.
+  std::uint16_t checksum_base_ = 0;  // folded sum of the constant words, IPv4 only
   std::uint8_t ip_bytes_ = 0;
   std::uint8_t length_bytes_ = 0;
   std::uint8_t class_kept_ = 0xff;  // bits of the inner traffic class that the outer one has
   std::uint8_t class_set_ = 0;
   Family family_ = Family::ipv6;
   Encapsulation encapsulation_ = Encapsulation::ipip;
-  bool needs_flow_hash_ = false;
-  Port port_;
+  std::array<std::uint8_t, 40> ip_{};  // 20 of them for IPv4
   std::uint64_t source_free_ = 0;  // the source's last bits, at most 64, that come from the hash
+  Port port_;
+  bool needs_flow_hash_ = false;
 };
+
+// Writes the template and then over it: to change a copy first would make the processor wait for
+// its own small stores.
+template <OuterHeader::Source source>
+[[gnu::always_inline]] inline void OuterHeader::write_ip(std::uint8_t* to,
+                                                         const InnerPacket& packet,
+                                                         std::uint8_t protocol,
+                                                         std::uint64_t flow_hash) const {
+  const auto traffic_class =
+      static_cast<std::uint8_t>((packet.traffic_class & class_kept_) | class_set_);
+  if (family_ == Family::ipv4) {
+    std::memcpy(to, ip_.data(), sizeof(wire::Ipv4Header));
+    auto& header = *reinterpret_cast<wire::Ipv4Header*>(to);
+    const Be16 total_length =
+        Be16::from_host(static_cast<std::uint16_t>(packet.length_bytes + length_bytes_));
+    ChecksumSum sum;
+    sum.add_raw16(checksum_base_);
+    sum.add(Be16::from_host(traffic_class));
+    sum.add(total_length);
+    sum.add(Be16::from_host(protocol));
+    if constexpr (source == Source::by_flow) {
+      // The base has zeros where these bits go.
+      const Be32 bits = Be32::from_host(static_cast<std::uint32_t>(flow_hash & source_free_));
+      const auto base =
+          load_unaligned<std::uint32_t>(ip_.data() + offsetof(wire::Ipv4Header, source));
+      header.source = Be32::from_raw(base | bits.raw());
+      sum.add(bits);
+    }
+    header.tos = traffic_class;
+    header.total_length = total_length;
+    header.protocol = protocol;
+    header.checksum = sum.checksum();
+    return;
+  }
+  std::memcpy(to, ip_.data(), sizeof(wire::Ipv6Header));
+  auto& header = *reinterpret_cast<wire::Ipv6Header*>(to);
+  // Flow label 0: a label would have to be the same for a flow on every balancer.
+  header.version_class_label =
+      Be32::from_host(0x60000000 | static_cast<std::uint32_t>(traffic_class) << 20);
+  header.payload_length = Be16::from_host(
+      static_cast<std::uint16_t>(packet.length_bytes + length_bytes_ - sizeof header));
+  header.next_header = protocol;
+  if constexpr (source == Source::by_flow) {
+    constexpr std::size_t low = offsetof(wire::Ipv6Header, source) + 8;
+    const std::uint64_t bits = std::byteswap(flow_hash & source_free_);
+    const std::uint64_t folded = load_unaligned<std::uint64_t>(ip_.data() + low) | bits;
+    std::memcpy(to + low, &folded, sizeof folded);
+  }
+}
+
+inline void OuterHeader::write_plain_ipip(std::uint8_t* inner, const InnerPacket& packet) const {
+  write_ip<Source::fixed>(inner - length_bytes_, packet, tunnel_protocol(packet.family), 0);
+}
 
 }  // namespace sluice

@@ -185,10 +185,6 @@ Verdict parse_ipv4(std::span<const std::uint8_t> frame, Cursor cursor, ParsedPac
   return Verdict::drop_bad_ip_header;
 }
 
-bool is_mapped(const std::array<std::uint8_t, 16>& bytes) {
-  return Address::from_bytes(bytes).is_ipv4();
-}
-
 Verdict parse_ipv6(std::span<const std::uint8_t> frame, Cursor cursor, ParsedPacket& out) {
   const auto* ip = cursor.peek<wire::Ipv6Header>();
   if (ip == nullptr) return Verdict::drop_truncated;
@@ -197,7 +193,8 @@ Verdict parse_ipv6(std::span<const std::uint8_t> frame, Cursor cursor, ParsedPac
   if (payload_bytes + sizeof *ip > cursor.left()) return Verdict::drop_truncated;
   // 65,535 bytes of payload would overflow the length; no link here carries such a packet.
   if (payload_bytes + sizeof *ip > 0xffff) return Verdict::drop_bad_ip_header;
-  if (is_mapped(ip->source) || is_mapped(ip->destination)) return Verdict::drop_mapped_address;
+  if (Address::from_bytes(ip->source).is_ipv4() || Address::from_bytes(ip->destination).is_ipv4())
+    return Verdict::drop_mapped_address;
 
   out.family = Family::ipv6;
   out.ip_length_bytes = static_cast<std::uint16_t>(payload_bytes + sizeof *ip);
@@ -229,7 +226,8 @@ Verdict parse_ipv6(std::span<const std::uint8_t> frame, Cursor cursor, ParsedPac
   }
   const auto* ip = cursor.take<wire::Ipv6Header>();
   if (ip == nullptr || ip->version_class_label.bytes[0] >> 4 != 6) return false;
-  if (is_mapped(ip->source) || is_mapped(ip->destination)) return false;
+  if (Address::from_bytes(ip->source).is_ipv4() || Address::from_bytes(ip->destination).is_ipv4())
+    return false;
   out.ip_protocol = ip->next_header;
   out.source = Address::from_bytes(ip->source);
   out.destination = Address::from_bytes(ip->destination);

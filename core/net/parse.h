@@ -33,6 +33,7 @@ struct ParsedPacket {
   Be32 identification;  // of a fragment: which datagram's it is; IPv4's are 16 bits
   Address source;
   Address destination;
+  friend bool operator==(const ParsedPacket&, const ParsedPacket&) = default;
 };
 
 /// Reads Ethernet, up to two VLAN tags, IPv4 with options or IPv6 with extension headers (at most

@@ -15,6 +15,13 @@ std::string text_of(const std::vector<ConfigError>& errors) {
   return out;
 }
 
+// After a reconnect we are told again what we have: the same object stays, for compile then knows
+// that nothing follows from it.
+template <typename T>
+std::shared_ptr<const T> kept_or_new(const std::shared_ptr<const T>& have, T told) {
+  return told == *have ? have : std::make_shared<const T>(std::move(told));
+}
+
 }  // namespace
 
 Feed::Feed(std::string run_dir) : run_dir_(std::move(run_dir)) {
@@ -29,20 +36,24 @@ bool Feed::take(const MessageReader::Message& message) {
     case MessageType::config: {
       auto config = decode<Config>(message.body);
       if (!config) return false;
-      pending_ = Pending{std::move(*config), message.header.generation};
+      pending_ =
+          Pending{kept_or_new(inputs_.config, std::move(*config)), message.header.generation};
       break;
     }
     case MessageType::health: {
       auto health = decode<Health>(message.body);
       if (!health) return false;
-      health_ = std::move(*health);
+      inputs_.health = HealthTable(*health);
       health_generation_ = message.header.generation;
       break;
     }
+    case MessageType::health_change:
+      if (!take_health_change(message)) return false;
+      break;
     case MessageType::paths: {
       auto paths = decode<Paths>(message.body);
       if (!paths) return false;
-      paths_ = std::move(*paths);
+      inputs_.paths = kept_or_new(inputs_.paths, std::move(*paths));
       paths_generation_ = message.header.generation;
       break;
     }
@@ -59,6 +70,16 @@ bool Feed::take(const MessageReader::Message& message) {
   return true;
 }
 
+// One that does not follow on what we have would leave other backends as nobody said they are: the
+// control plane connects again then and says everything.
+bool Feed::take_health_change(const MessageReader::Message& message) {
+  const auto change = decode<HealthChange>(message.body);
+  if (!change || change->since != health_generation_) return false;
+  for (const Health::Entry& entry : change->entries) inputs_.health.set(entry);
+  health_generation_ = message.header.generation;
+  return true;
+}
+
 void Feed::settle() {
   while (dirty_ && !failed_) settle_once();
 }
@@ -66,10 +87,12 @@ void Feed::settle() {
 void Feed::settle_once() {
   dirty_ = false;
   const std::uint64_t generation = pending_ ? pending_->generation : report_.config_generation;
-  const Config& wanted = pending_ ? pending_->config : config_;
   if (generation == 0) return;  // health and paths alone are of no use yet
   const Snapshot* previous = engine_ ? engine_->published() : nullptr;
-  auto snapshot = compile(wanted, health_, paths_, previous);
+  SnapshotInputs inputs = inputs_;
+  if (pending_) inputs.config = pending_->config;
+  const Config& wanted = *inputs.config;
+  auto snapshot = compile(inputs, previous);
   if (!snapshot) {
     refuse(generation, text_of(snapshot.error()));
     return;
@@ -85,7 +108,7 @@ void Feed::settle_once() {
   else if (report_.rejected_generation == 0)
     report_.error.clear();
   if (pending_) {
-    config_ = std::move(pending_->config);
+    inputs_.config = std::move(pending_->config);
     pending_.reset();
     report_.rejected_generation = 0;
     report_.error.clear();
@@ -127,8 +150,8 @@ void Feed::stop_capture() {
 }
 
 bool Feed::needs_restart(const Config& config) const {
-  const bool same_ports = config.ports == config_.ports;
-  return !same_ports || config.dataplane != config_.dataplane;
+  const bool same_ports = config.ports == inputs_.config->ports;
+  return !same_ports || config.dataplane != inputs_.config->dataplane;
 }
 
 void Feed::refuse(std::uint64_t generation, std::string why) {

@@ -8,9 +8,8 @@
 
 #include "core/capture/record.h"
 #include "core/config/config.h"
-#include "core/config/paths.h"
+#include "core/config/snapshot.h"
 #include "core/contract/message.h"
-#include "core/health/state.h"
 #include "dataplane/engine.h"
 
 namespace sluice::dataplane {
@@ -40,6 +39,7 @@ class Feed {
   [[nodiscard]] bool has_failed() const { return failed_; }
 
  private:
+  [[nodiscard]] bool take_health_change(const MessageReader::Message& message);
   [[nodiscard]] bool needs_restart(const Config& config) const;
   void settle_once();
   void refuse(std::uint64_t generation, std::string why);
@@ -48,11 +48,9 @@ class Feed {
 
   std::string run_dir_;
   Report report_;
-  Config config_;  // in force
-  Health health_;
-  Paths paths_;
+  SnapshotInputs inputs_;  // in force, or to be
   struct Pending {
-    Config config;
+    std::shared_ptr<const Config> config;
     std::uint64_t generation = 0;
   };
   std::optional<Pending> pending_;

@@ -15,10 +15,6 @@ class Adjustments {
  public:
   explicit Adjustments(const FlowMemory& memory);
 
-  /// Whether this packet of a client comes here before it is translated.
-  [[nodiscard]] static bool concern(const Service& service, const NatSession& session) {
-    return session.is_adjusted != 0 || service.proxy_protocol != ProxyProtocol::off;
-  }
   /// The session has been opened by this packet's cookie, which holds these options.
   [[gnu::cold]] void splice(const Packet& packet, const Snapshot& snapshot, NatSession& session,
                             const TcpOptions& cookie) const;

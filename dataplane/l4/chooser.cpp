@@ -47,7 +47,7 @@ const Backend* Chooser::choose(const Snapshot& snapshot, const Service& service,
   const bool has_affinity = service.choosing.affinity_seconds > 0;
   const Backend* known =
       has_affinity ? affinity_.find(snapshot, service, packet.parsed.source) : nullptr;
-  Past& past = past_of(snapshot, service);
+  Past& past = past_of(service);
   const Backend* chosen = known != nullptr ? known : first_choice(snapshot, service, packet, past);
   if (service.choosing.has_limits && is_full(*chosen)) {
     chosen = next_choice(snapshot, service, packet, past);
@@ -59,8 +59,8 @@ const Backend* Chooser::choose(const Snapshot& snapshot, const Service& service,
   return chosen;
 }
 
-Chooser::Past& Chooser::past_of(const Snapshot& snapshot, const Service& service) {
-  Past& past = pasts_[static_cast<std::size_t>(&service - snapshot.services.data())];
+Chooser::Past& Chooser::past_of(const Service& service) {
+  Past& past = pasts_[service.number];
   if (past.service_hash == service.choosing.service_hash) return past;
   // Workers begin apart from each other, lest all give their first flows to the same backend.
   past = {.service_hash = service.choosing.service_hash,

@@ -44,7 +44,7 @@ class Chooser {
     std::uint8_t candidate_count = 0;
   };
 
-  [[nodiscard]] Past& past_of(const Snapshot& snapshot, const Service& service);
+  [[nodiscard]] Past& past_of(const Service& service);
   [[nodiscard]] bool is_full(const Backend& backend) const {
     return backend.max_connections > 0 &&
            active_.on(backend.target.backend()) >= backend.max_connections;

@@ -58,25 +58,18 @@ void classify_own(const OwnAddress& own, Packet& packet) {
 
 }  // namespace
 
-void classify(const Snapshot& snapshot, Packet& packet) {
+void classify_other(const Snapshot& snapshot, Packet& packet, bool is_parsed) {
   packet.role = Role::none;
-  packet.verdict = parse({packet.data, packet.length_bytes}, packet.parsed);
+  if (!is_parsed) packet.verdict = parse({packet.data, packet.length_bytes}, packet.parsed);
   const ParsedPacket& parsed = packet.parsed;
   if (packet.verdict != Verdict::none) {
     if (parsed.layer4 == Layer4::other && !snapshot.wide.empty())
       (void)claim_wide(snapshot, packet, false);
     return;
   }
-  if (parsed.has_ports && !parsed.is_fragment) {
-    if (const auto* listener = snapshot.vips.find(parsed.destination, parsed.destination_port,
-                                                  Protocol{parsed.ip_protocol})) {
-      packet.role = listener->is_local ? Role::local : Role::flow;
-      packet.is_wide = false;
-      packet.listener = listener->id;
-      packet.guards = listener->guards;
-      return;
-    }
-  }
+  // What is usual is here because no exact listener takes it.
+  if (!is_parsed && parsed.has_ports && !parsed.is_fragment && claim_exact(snapshot, packet))
+    return;
   if (!snapshot.wide.empty() && classify_wide(snapshot, packet)) return;
   if (const OwnAddress* own = snapshot.vips.find(parsed.destination))
     classify_own(*own, packet);

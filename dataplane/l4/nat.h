@@ -54,6 +54,13 @@ class NatSessions {
 
   /// Key and hash of a server's answer, and a prefetch of its bucket.
   [[nodiscard]] std::uint64_t prefetch_return(const Packet& packet) const;
+  /// Whether the packet is a server's answer that belongs to this session.
+  [[nodiscard]] static bool is_answer(const NatSession& session, const Packet& packet) {
+    const ParsedPacket& parsed = packet.parsed;
+    return session.server == parsed.source && session.server_port == parsed.source_port &&
+           session.source_port == parsed.destination_port &&
+           session.source == packet.source_index && session.protocol == parsed.ip_protocol;
+  }
   /// The session of a server's answer, or null.
   [[nodiscard]] NatSession* find_return(const Packet& packet) const;
   /// The worker that RSS gives packets with these addresses and ports: of a server's answer, the

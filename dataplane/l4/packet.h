@@ -36,11 +36,15 @@ struct Packet {
   Guards guards;                   // role flow: the listener's
   bool is_wide = false;            // role flow: the listener is
   std::uint16_t listener = 0;      // role flow: ListenerId
+  std::uint16_t service = 0;       // role flow: into Snapshot::services
   std::uint16_t source_index = 0;  // roles nat_return and pool_error: into Snapshot::sources
   std::uint16_t to_worker = 0;     // verdict handed_over
   std::uint16_t hold_slot = 0;     // verdict held_fragment
   bool has_waited = false;         // is a fragment that was held
   std::uint64_t table_hash = 0;    // of the flow's or return's key
+  // Where the flow's entry was when the burst began to be sent, or with role nat_return its
+  // session, if it was there; by now it may be another flow's.
+  void* entry = nullptr;
   // With guards.sources: the client, and its row from when the packet was admitted until the next
   // one is; null when the table had no room.
   std::uint64_t source_tag = 0;

@@ -1,7 +1,6 @@
 #include "dataplane/l4/pipeline.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "core/net/mss.h"
@@ -27,6 +26,20 @@ constexpr std::size_t age_buckets_max = 4'096;  // in one step: under a tenth of
 constexpr std::uint16_t link_mtu_bytes_default = 1'500;
 
 FlowTick tick_of(std::uint64_t now_ns) { return static_cast<FlowTick>(now_ns / ns_per_second); }
+
+// An Ethernet address at the start of eight readable bytes, as one number.
+std::uint64_t mac_bits(const std::uint8_t* at) {
+  return load_unaligned<std::uint64_t>(at) & 0xffff'ffff'ffff;
+}
+std::vector<std::uint64_t> bits_of(const std::vector<MacAddress>& macs) {
+  std::vector<std::uint64_t> out;
+  for (const MacAddress& mac : macs) {
+    std::array<std::uint8_t, 8> bytes{};
+    std::ranges::copy(mac.bytes, bytes.begin());
+    out.push_back(mac_bits(bytes.data()));
+  }
+  return out;
+}
 
 bool is_served(const Snapshot& snapshot, const NatSession& session) {
   return session.listener < snapshot.listeners.size() &&
@@ -67,16 +80,13 @@ inline void limit_mss(const Packet& packet, const Backend& backend) {
   if (mss_bytes_max != 0) clamp_mss(packet.data, packet.parsed, mss_bytes_max);
 }
 
-// Sends the packet to the chosen backend in the way of its service. `flow`: a packet of the flow
-// that it belongs to, by whose hash tunnels are spread. Inlined, for nearly every packet comes
-// here.
+// Sends the packet to the backend in the way of its service. `flow`: a packet of the flow that it
+// belongs to, by whose hash tunnels are spread. Inlined, for nearly every packet comes here.
 [[gnu::always_inline]] inline void forward(const Snapshot& snapshot, Packet& packet,
-                                           const Choice& choice, const Packet& flow,
-                                           Adjustments& adjustments,
+                                           const Backend& backend, NatSession* session,
+                                           const Packet& flow, Adjustments& adjustments,
                                            std::uint16_t& next_identification) {
-  const Backend& backend = *choice.backend;
-  const Service& service = snapshot.services[backend.service];
-  switch (service.sending) {
+  switch (backend.sending) {
     case Sending::plain_ipip:
       send_plain_ipip(packet, backend);
       break;
@@ -84,16 +94,19 @@ inline void limit_mss(const Packet& packet, const Backend& backend) {
       send_l2dsr(packet, backend);
       break;
     case Sending::nat:
-      if (Adjustments::concern(service, *choice.session)) [[unlikely]]
-        adjustments.send_to_server(packet, backend, snapshot, *choice.session);
+      if (session->is_adjusted != 0) [[unlikely]]
+        adjustments.send_to_server(packet, backend, snapshot, *session);
       else
-        send_nat(packet, backend, snapshot, *choice.session);
+        send_nat(packet, backend, snapshot, *session);
       break;
     case Sending::l3dsr:
       send_l3dsr(packet, backend);
       break;
+    case Sending::proxied_nat:
+      adjustments.send_to_server(packet, backend, snapshot, *session);
+      break;
     case Sending::nat64:
-      send_nat64(packet, backend, snapshot, *choice.session, next_identification++);
+      send_nat64(packet, backend, snapshot, *session, next_identification++);
       break;
     case Sending::tunnel:
       send_tunnel(packet, backend,
@@ -107,6 +120,7 @@ inline void limit_mss(const Packet& packet, const Backend& backend) {
 Pipeline::Pipeline(const FlowMemory& memory, const ReturnSteering& steering,
                    WorkerCounters& counters, Options options)
     : options_(std::move(options)),
+      own_macs_(bits_of(options_.port_macs)),
       syn_gate_(options_.cookie_key),
       sources_(memory, counters),
       tracker_(memory, steering, syn_gate_, sources_, options_.worker, counters,
@@ -125,15 +139,18 @@ void Pipeline::process(const Snapshot& snapshot, std::span<Packet> burst, BurstT
   syn_gate_.set_now(time.now_ns);
   sources_.begin(snapshot, time.now_ns);
   for (Packet& packet : burst) look(snapshot, packet);
+  for (Packet& packet : burst)
+    if (packet.role == Role::flow || packet.role == Role::nat_return)
+      tracker_.recall(snapshot, packet);
   for (Packet& packet : burst) send(snapshot, packet, time.now_ns);
   ++counters_.bursts;
 }
 
 bool Pipeline::is_for_us(const Packet& packet) const {
-  if (packet.in_port >= options_.port_macs.size()) return true;
-  const MacAddress& own = options_.port_macs[packet.in_port];
-  return own == MacAddress{} || packet.length_bytes < own.bytes.size() ||
-         std::memcmp(packet.data, own.bytes.data(), own.bytes.size()) == 0;
+  if (packet.in_port >= own_macs_.size()) return true;
+  const std::uint64_t own = own_macs_[packet.in_port];
+  return own == 0 || packet.length_bytes < sizeof(wire::EthernetHeader) ||
+         mac_bits(packet.data) == own;
 }
 
 std::uint16_t Pipeline::link_mtu_bytes(PortIndex port) const {
@@ -219,11 +236,19 @@ void Pipeline::send_icmp(const Snapshot& snapshot, Packet& packet) {
 void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns) {
   if (packet.guards.sources && !sources_.admit(packet))
     return refuse(packet, Verdict::drop_source_packets);
-  const std::uint16_t length_bytes = packet.parsed.ip_length_bytes;
   TrafficCounter& traffic = counters_.listeners[packet.listener];
   ++traffic.packets;
-  traffic.bytes += length_bytes;
+  traffic.bytes += packet.parsed.ip_length_bytes;
+  if (const Known known = tracker_.find_established(snapshot, packet); known.backend != nullptr)
+      [[likely]] {
+    packet.lookup = FlowLookup::hit;
+    send_to_backend(snapshot, packet, *known.backend, known.session, now_ns);
+  } else {
+    send_chosen(snapshot, packet, now_ns);
+  }
+}
 
+void Pipeline::send_chosen(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns) {
   const Choice choice = tracker_.choose(snapshot, packet);
   packet.lookup = choice.lookup;
   if (choice.verdict != Verdict::none) {
@@ -231,23 +256,31 @@ void Pipeline::send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t
     if (choice.verdict == Verdict::replied_reset) [[unlikely]]
       reset_client(packet, now_ns);
     if (choice.verdict == Verdict::replied_syn_cookie) syn_gate_.reply(packet, *choice.backend);
-    if (choice.verdict == Verdict::drop_source_connections) ++traffic.refused;
+    if (choice.verdict == Verdict::drop_source_connections)
+      ++counters_.listeners[packet.listener].refused;
     return;
   }
-  const Backend& backend = *choice.backend;
   if (choice.is_by_cookie) [[unlikely]]
     adjustments_.splice(packet, snapshot, *choice.session, syn_gate_.read(packet).value());
+  send_to_backend(snapshot, packet, *choice.backend, choice.session, now_ns);
+}
+
+[[gnu::always_inline]] inline void Pipeline::send_to_backend(const Snapshot& snapshot,
+                                                             Packet& packet, const Backend& backend,
+                                                             NatSession* session,
+                                                             std::uint64_t now_ns) {
+  const std::uint16_t length_bytes = packet.parsed.ip_length_bytes;
   packet.target = backend.target;
   BackendCounter& counter = counters_.backends[static_cast<std::size_t>(backend.target.backend())];
   ++counter.packets;
   counter.bytes += length_bytes;
-  if (!backend.path) {
+  if (!backend.has_path) [[unlikely]] {
     packet.verdict = Verdict::drop_no_path;
-  } else if (length_bytes > backend.inner_mtu_bytes) {
+  } else if (length_bytes > backend.inner_mtu_bytes) [[unlikely]] {
     reply_too_big(packet, backend.inner_mtu_bytes, icmp_errors_, now_ns);
   } else {
     limit_mss(packet, backend);
-    forward(snapshot, packet, choice, packet, adjustments_, next_identification_);
+    forward(snapshot, packet, backend, session, packet, adjustments_, next_identification_);
   }
 }
 
@@ -327,8 +360,7 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
     packet.verdict = Verdict::drop_no_path;
   } else if (packet.parsed.ip_length_bytes > backend.inner_mtu_bytes) {
     packet.verdict = Verdict::drop_too_big;  // no error is sent about an error
-  } else if (choice.session != nullptr &&
-             snapshot.services[backend.service].sending == Sending::nat64) {
+  } else if (choice.session != nullptr && backend.sending == Sending::nat64) {
     send_nat64_error_to_server(packet, quoted, backend, snapshot,
                                {.session = *choice.session,
                                 .link_mtu_bytes = link_mtu_bytes(choice.session->in_port),
@@ -337,7 +369,7 @@ void Pipeline::send_vip_error(const Snapshot& snapshot, Packet& packet) {
     adjustments_.restore_quoted_server(packet, quoted, *choice.session);
     send_error_to_server(packet, quoted, backend, snapshot, *choice.session);
   } else {
-    forward(snapshot, packet, choice, flow, adjustments_, next_identification_);
+    forward(snapshot, packet, backend, nullptr, flow, adjustments_, next_identification_);
     if (exit_of(packet.verdict) == Exit::transmit) packet.verdict = Verdict::sent_icmp_error;
   }
 }

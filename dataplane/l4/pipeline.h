@@ -24,8 +24,9 @@ struct BurstTime {
   std::uint64_t now_ns = 0;  // monotonic
 };
 
-/// The packet path of one worker: two loops over a burst. *look* parses, classifies, hashes and
-/// prefetches each packet; *send* tracks, picks and rewrites each. Knows buffers, not ports: the
+/// The packet path of one worker: loops over a burst. *look* parses, classifies, hashes and
+/// prefetches each packet's bucket of the flow table; *recall* finds the flow there and prefetches
+/// what it leads to; *send* tracks, picks and rewrites each. Knows buffers, not ports: the
 /// worker feeds it from DPDK, tests and replay feed it from memory. No allocation, lock or system
 /// call.
 class Pipeline {
@@ -68,6 +69,9 @@ class Pipeline {
   void refuse(Packet& packet, Verdict verdict);
   void send(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   void send_flow(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
+  void send_chosen(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
+  void send_to_backend(const Snapshot& snapshot, Packet& packet, const Backend& backend,
+                       NatSession* session, std::uint64_t now_ns);
   [[gnu::cold]] void reset_client(Packet& packet, std::uint64_t now_ns);
   void send_return(const Snapshot& snapshot, Packet& packet, std::uint64_t now_ns);
   // Kept out of the way of all other packets.
@@ -80,6 +84,7 @@ class Pipeline {
   [[nodiscard]] std::uint16_t link_mtu_bytes(PortIndex port) const;
 
   Options options_;
+  std::vector<std::uint64_t> own_macs_;  // options_.port_macs; 0: any
   SynGate syn_gate_;
   Sources sources_;
   Tracker tracker_;

@@ -9,35 +9,12 @@
 namespace sluice::dataplane {
 namespace {
 
-// Services for any protocol keep their packets' protocol out of sight.
-Protocol protocol_of_flow(const ParsedPacket& parsed) {
-  const bool has_ports =
-      parsed.layer4 == Layer4::tcp || parsed.layer4 == Layer4::udp || parsed.layer4 == Layer4::sctp;
-  return has_ports ? Protocol{parsed.ip_protocol} : Protocol::any;
-}
-
-template <typename Entry>
-typename Entry::Key key_of(const Packet& packet) {
-  const ParsedPacket& parsed = packet.parsed;
-  return Entry::key_of({parsed.source, parsed.source_port, packet.listener});
-}
-template <>
-WideFlowEntry::Key key_of<WideFlowEntry>(const Packet& packet) {
-  const ParsedPacket& parsed = packet.parsed;
-  return {parsed.source, parsed.destination, parsed.source_port, parsed.destination_port,
-          protocol_of_flow(parsed)};
-}
-
 // A wide listener's number may change while its flows go on.
 void note_listener(FlowEntry4&, NatSession*, const Packet&) {}
 void note_listener(FlowEntry6&, NatSession*, const Packet&) {}
 void note_listener(WideFlowEntry& entry, NatSession* session, const Packet& packet) {
   entry.listener = packet.listener;
   if (session != nullptr) session->listener = packet.listener;
-}
-
-bool has_flag(const Packet& packet, std::uint8_t flag) {
-  return (packet.parsed.tcp_flags & flag) != 0;
 }
 
 // Anybody can forge one datagram, so one alone establishes nothing. Where we see the server's side
@@ -119,19 +96,23 @@ void Tracker::set_now(FlowTick now, std::uint64_t now_ns) {
   chooser_.set_now(now, now_ns);
 }
 
-void Tracker::prefetch(Packet& packet) const {
-  if (packet.role == Role::nat_return) {
+void Tracker::prefetch_other(Packet& packet) const {
+  if (packet.role == Role::nat_return)
     packet.table_hash = nat_.prefetch_return(packet);
-  } else if (packet.is_wide) [[unlikely]] {
-    packet.table_hash = wide_.hash(key_of<WideFlowEntry>(packet));
-    wide_.prefetch(packet.table_hash);
-  } else if (packet.parsed.family == Family::ipv4) {
-    packet.table_hash = flows4_.hash(key_of<FlowEntry4>(packet));
-    flows4_.prefetch(packet.table_hash);
-  } else {
-    packet.table_hash = flows6_.hash(key_of<FlowEntry6>(packet));
-    flows6_.prefetch(packet.table_hash);
-  }
+  else if (packet.is_wide)
+    prefetch_in(wide_, packet);
+  else if (packet.parsed.family == Family::ipv4)
+    prefetch_in(flows4_, packet);
+  else
+    prefetch_in(flows6_, packet);
+}
+
+void Tracker::recall_other(Packet& packet) const {
+  packet.entry = nullptr;
+  if (packet.role != Role::nat_return) return;
+  NatSession* session = nat_.find_return(packet);
+  packet.entry = session;
+  if (session != nullptr) __builtin_prefetch(session);
 }
 
 Choice Tracker::choose(const Snapshot& snapshot, const Packet& packet) {
@@ -384,10 +365,14 @@ bool Tracker::remember(ConnectionTable<Entry>& table, const typename Entry::Key&
 }
 
 NatSession* Tracker::session_of_return(const Packet& packet) {
-  NatSession* session = nat_.find_return(packet);
+  auto* session = static_cast<NatSession*>(packet.entry);
+  // Earlier packets of the burst may have closed it.
+  if (session == nullptr || !nat_.is_answer(*session, packet)) session = nat_.find_return(packet);
   if (session == nullptr) return nullptr;
   session->last_seen = now_;
-  advance(*session, answered_state(session->state, packet));
+  const FlowState next = answered_state(session->state, packet);
+  if (next != session->state) [[unlikely]]
+    advance(*session, next);
   return session;
 }
 

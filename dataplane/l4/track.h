@@ -7,8 +7,10 @@
 #include "core/config/snapshot.h"
 #include "core/contract/shared_memory.h"
 #include "core/flow/lookup.h"
+#include "core/net/wire.h"
 #include "dataplane/l4/active_flows.h"
 #include "dataplane/l4/chooser.h"
+#include "dataplane/l4/flow_key.h"
 #include "dataplane/l4/flow_memory.h"
 #include "dataplane/l4/nat.h"
 #include "dataplane/l4/packet.h"
@@ -26,6 +28,12 @@ struct Choice {
   FlowLookup lookup = FlowLookup::miss;
 };
 
+/// Where a packet of a known flow goes.
+struct Known {
+  const Backend* backend = nullptr;
+  NatSession* session = nullptr;  // with forward = nat
+};
+
 /// Remembers which backend each flow is on. One per worker; only that worker's thread calls it.
 class Tracker {
  public:
@@ -38,9 +46,29 @@ class Tracker {
   void set_now(FlowTick now, std::uint64_t now_ns);
 
   /// First step, for the whole burst: hashes the key and starts fetching its bucket.
-  void prefetch(Packet& packet) const;
-  /// Second step: the known backend, or one picked from the service's slots and remembered where
-  /// there is room.
+  void prefetch(Packet& packet) const {
+    if (packet.is_wide || packet.role != Role::flow) [[unlikely]]
+      prefetch_other(packet);
+    else if (packet.parsed.family == Family::ipv4)
+      prefetch_in(flows4_, packet);
+    else
+      prefetch_in(flows6_, packet);
+  }
+  /// Between the two, when the bucket is there: starts fetching what it leads to, be it the
+  /// session, the backend or the key's other bucket.
+  void recall(const Snapshot& snapshot, Packet& packet) const {
+    if (packet.is_wide || packet.role != Role::flow) [[unlikely]]
+      recall_other(packet);
+    else if (packet.parsed.family == Family::ipv4)
+      recall_in(flows4_, snapshot, packet);
+    else
+      recall_in(flows6_, snapshot, packet);
+  }
+  /// Second step for nearly every packet: the backend of a flow that is established and goes on.
+  /// None: `choose` has to look closer, and nothing has been changed.
+  [[nodiscard]] Known find_established(const Snapshot& snapshot, const Packet& packet);
+  /// Second step for all others: the known backend, or one picked from the service's slots and
+  /// remembered where there is room.
   [[nodiscard]] Choice choose(const Snapshot& snapshot, const Packet& packet);
   /// The session of a server's answer; null when this worker does not know it.
   [[nodiscard]] NatSession* session_of_return(const Packet& packet);
@@ -66,6 +94,35 @@ class Tracker {
   [[nodiscard]] std::size_t bucket_count() const { return flows6_.bucket_count(); }
 
  private:
+  void prefetch_other(Packet& packet) const;
+  template <typename Entry>
+  static void prefetch_in(const ConnectionTable<Entry>& table, Packet& packet) {
+    packet.table_hash = table.hash(key_of<Entry>(packet));
+    table.prefetch(packet.table_hash);
+  }
+  void recall_other(Packet& packet) const;
+  template <typename Entry>
+  void recall_in(const ConnectionTable<Entry>& table, const Snapshot& snapshot,
+                 Packet& packet) const {
+    Entry* entry = table.find_first(key_of<Entry>(packet), packet.table_hash);
+    packet.entry = entry;
+    if (entry == nullptr)
+      table.prefetch_alternate(packet.table_hash);
+    else if (entry->flow.is_nat != 0)
+      __builtin_prefetch(&nat_.at(entry->flow.value));
+    else
+      snapshot.backends.prefetch(static_cast<std::size_t>(Target{entry->flow.value}.backend()));
+  }
+  template <typename Entry>
+  [[nodiscard]] static FlowValue* flow_in(const ConnectionTable<Entry>& table,
+                                          const Packet& packet) {
+    const auto key = key_of<Entry>(packet);
+    Entry* entry = static_cast<Entry*>(packet.entry);
+    // Earlier packets of the burst may have moved or cleared it.
+    if (entry == nullptr || !entry->has_bits(key) || entry->is_empty())
+      entry = table.find(key, packet.table_hash);
+    return entry == nullptr ? nullptr : &entry->flow;
+  }
   template <typename Entry>
   [[nodiscard]] Choice choose_in(ConnectionTable<Entry>& table, const Snapshot& snapshot,
                                  const Packet& packet);
@@ -116,5 +173,37 @@ class Tracker {
   std::size_t sweep_wide_ = 0;
   bool has_wide_ = false;  // ever had: until then nobody touches that table's memory
 };
+
+// What `known` says of such a packet, by a shorter way: all it needs is in the flow's entry and in
+// the first line of its backend.
+inline Known Tracker::find_established(const Snapshot& snapshot, const Packet& packet) {
+  constexpr std::uint8_t turns = wire::TcpHeader::syn | wire::TcpHeader::fin | wire::TcpHeader::rst;
+  if (packet.is_wide || packet.guards.connection_ids || has_flag(packet, turns)) [[unlikely]]
+    return {};
+  FlowValue* flow =
+      packet.parsed.family == Family::ipv4 ? flow_in(flows4_, packet) : flow_in(flows6_, packet);
+  if (flow == nullptr || flow->state != FlowState::established) [[unlikely]]
+    return {};
+  NatSession* session = nullptr;
+  Target target{flow->value};
+  FlowTick last_seen = flow->last_seen;
+  if (flow->is_nat != 0) {
+    session = &nat_.at(flow->value);
+    if (session->state != FlowState::established) return {};
+    target = Target{session->target};
+    last_seen = session->last_seen;
+  }
+  const Backend* backend = snapshot.backends.find(static_cast<std::size_t>(target.backend()));
+  if (backend == nullptr) [[unlikely]]
+    return {};
+  const auto idle_seconds = static_cast<FlowTick>(now_ - last_seen);
+  if (backend->target != target || !backend->keeps_flows || backend->service != packet.service ||
+      has_session(backend->sending) != (session != nullptr) ||
+      idle_seconds > backend->idle_timeout_seconds) [[unlikely]]
+    return {};
+  flow->last_seen = now_;
+  if (session != nullptr) session->last_seen = now_;
+  return {backend, session};
+}
 
 }  // namespace sluice::dataplane

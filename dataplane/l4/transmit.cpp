@@ -8,43 +8,19 @@
 #include "core/net/rewrite.h"
 #include "core/net/wire.h"
 #include "dataplane/l4/nat.h"
+#include "dataplane/l4/reframe.h"
 
 namespace sluice::dataplane {
 namespace {
 
-std::uint8_t* ip_header(const Packet& packet) { return packet.data + packet.parsed.l3_offset; }
-
 wire::EthernetHeader& ethernet_header(const Packet& packet) {
   return *reinterpret_cast<wire::EthernetHeader*>(packet.data);
-}
-
-// Makes the frame begin `header_bytes` plus a link header before the IP packet and end with it;
-// VLAN tags and link padding are gone. False when the buffer has no room in front.
-bool reframe(Packet& packet, std::size_t header_bytes) {
-  const std::size_t before = header_bytes + sizeof(wire::EthernetHeader);
-  const std::size_t room = std::size_t{packet.headroom_bytes} + packet.parsed.l3_offset;
-  if (before > room) {
-    packet.verdict = Verdict::drop_no_headroom;
-    return false;
-  }
-  packet.data = ip_header(packet) - before;
-  packet.headroom_bytes = static_cast<std::uint16_t>(room - before);
-  packet.length_bytes = static_cast<std::uint16_t>(before + packet.parsed.ip_length_bytes);
-  packet.parsed.l4_offset =
-      static_cast<std::uint16_t>(packet.parsed.l4_offset - packet.parsed.l3_offset + before);
-  packet.parsed.l3_offset = static_cast<std::uint16_t>(before);
-  return true;
 }
 
 bool outlives_hop(Packet& packet) {
   if (packet.parsed.ttl > 1) return true;
   packet.verdict = Verdict::drop_ttl_exceeded;
   return false;
-}
-
-void send_by(Packet& packet, Verdict verdict, PortIndex port) {
-  packet.verdict = verdict;
-  packet.out_port = port;
 }
 
 // By the hop that the client's packets come from.
@@ -73,12 +49,6 @@ Verdict verdict_of(Encapsulation encapsulation) {
   return Verdict::none;
 }
 
-// Once the tunnel's headers are written.
-void send_tunnelled(Packet& packet, Verdict verdict, const Backend& backend) {
-  backend.link.write(packet.data, backend.outer.family());
-  send_by(packet, verdict, backend.out_port);
-}
-
 // Back to the hop that the packet came from, VLAN tags as they were.
 void turn_around(Packet& packet) {
   auto& ethernet = ethernet_header(packet);
@@ -92,12 +62,6 @@ void send_tunnel(Packet& packet, const Backend& backend, std::uint64_t flow_hash
   if (!reframe(packet, backend.outer.length_bytes())) return;
   backend.outer.write(ip_header(packet), inner_of(packet), flow_hash);
   send_tunnelled(packet, verdict_of(backend.outer.encapsulation()), backend);
-}
-
-void send_plain_ipip(Packet& packet, const Backend& backend) {
-  if (!reframe(packet, backend.outer.length_bytes())) return;
-  backend.outer.write_plain_ipip(ip_header(packet), inner_of(packet));
-  send_tunnelled(packet, Verdict::sent_ipip, backend);
 }
 
 void send_l2dsr(Packet& packet, const Backend& backend) {

@@ -6,6 +6,7 @@
 #include "core/flow/entry.h"
 #include "core/limit/token_bucket.h"
 #include "dataplane/l4/packet.h"
+#include "dataplane/l4/reframe.h"
 
 // The last step: turns the frame into what goes on the wire and sets verdict and out_port.
 
@@ -17,7 +18,14 @@ inline constexpr std::uint64_t icmp_errors_per_second = 1'000;
 /// `flow_hash` is hash_flow's; of no meaning where the backend's `outer` needs none.
 void send_tunnel(Packet& packet, const Backend& backend, std::uint64_t flow_hash);
 /// The same for Sending::plain_ipip.
-void send_plain_ipip(Packet& packet, const Backend& backend);
+inline void send_plain_ipip(Packet& packet, const Backend& backend) {
+  if (!reframe(packet, backend.outer.length_bytes())) return;
+  backend.outer.write_plain_ipip(ip_header(packet),
+                                 {.family = packet.parsed.family,
+                                  .traffic_class = packet.parsed.traffic_class,
+                                  .length_bytes = packet.parsed.ip_length_bytes});
+  send_tunnelled(packet, Verdict::sent_ipip, backend);
+}
 void send_l2dsr(Packet& packet, const Backend& backend);
 void send_l3dsr(Packet& packet, const Backend& backend);
 /// Client to server. Notes in the session by which hop the client's packets come, for the way back.

@@ -1,5 +1,7 @@
 #include "dataplane/l4/wide.h"
 
+#include "dataplane/l4/classify.h"
+
 namespace sluice::dataplane {
 namespace {
 
@@ -22,6 +24,7 @@ bool claim_wide(const Snapshot& snapshot, Packet& packet, bool knows_ports) {
   packet.role = Role::flow;
   packet.verdict = Verdict::none;
   packet.listener = *id;
+  packet.service = static_cast<std::uint16_t>(snapshot.listeners[*id].service);
   packet.guards = snapshot.listeners[*id].guards;
   packet.is_wide = true;
   if (snapshot.listeners[*id].protocol == Protocol::any) forget_layer4(packet.parsed);
@@ -29,16 +32,8 @@ bool claim_wide(const Snapshot& snapshot, Packet& packet, bool knows_ports) {
 }
 
 bool claim_flow(const Snapshot& snapshot, Packet& packet, bool knows_ports) {
-  const ParsedPacket& parsed = packet.parsed;
-  const auto* exact = knows_ports ? snapshot.vips.find(parsed.destination, parsed.destination_port,
-                                                       Protocol{parsed.ip_protocol})
-                                  : nullptr;
-  if (exact == nullptr) return claim_wide(snapshot, packet, knows_ports);
-  packet.role = Role::flow;
-  packet.listener = exact->id;
-  packet.guards = exact->guards;
-  packet.is_wide = false;
-  return true;
+  return (knows_ports && claim_exact(snapshot, packet)) ||
+         claim_wide(snapshot, packet, knows_ports);
 }
 
 }  // namespace sluice::dataplane

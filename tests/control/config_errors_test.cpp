@@ -146,6 +146,8 @@ constexpr BadFile bad_files[] = {
      "did you mean \"udp\"?"},
     {"UnknownHugepages", "hugepages = \"on\"", "hugepages = ^\"yes\"", "",
      "hugepages cannot be \"yes\"", "\"auto\""},
+    {"UnknownIdle", "idle = \"sleep\"", "idle = ^\"sleeping\"", "", "idle cannot be \"sleeping\"",
+     "\"sleep\""},
     {"BadStatus", "\"200-399\"", "^\"399-200\"", "", "status \"399-200\" is not a range",
      "\"200-399\""},
     {"StatusOutOfRange", "status = 204", "status = ^99", "", "status \"99\"", "100 to 599"},

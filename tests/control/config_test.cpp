@@ -65,6 +65,7 @@ ServiceConfig good_dns() {
 Config good_config() {
   Config out;
   out.dataplane = {.cores = {1, 2},
+                   .idle = Idle::sleep,
                    .hugepages = Hugepages::on,
                    .memory_mib = 512,
                    .flows_max = 2'000'000,
@@ -194,7 +195,7 @@ TEST(ConfigFile, GivesAllErrorsInOrderOfLine) {
   ASSERT_FALSE(file);
   std::vector<std::uint32_t> lines;
   for (const FileError& error : file.error()) lines.push_back(error.line);
-  EXPECT_EQ(lines, (std::vector<std::uint32_t>{13, 27, 40, 58})) << texts(file.error());
+  EXPECT_EQ(lines, (std::vector<std::uint32_t>{14, 28, 41, 59})) << texts(file.error());
 }
 
 TEST(ConfigFile, GivesAThousandErrorsAndTheNumberOfTheRest) {

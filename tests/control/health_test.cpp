@@ -256,7 +256,7 @@ class CheckerTest : public testing::Test {
 };
 
 TargetState published(const State& state, const std::string& backend) {
-  for (const Health::Entry& entry : state.health().entries)
+  for (const Health::Entry& entry : state.health().whole().entries)
     if (entry.backend == backend) return entry.state;
   return TargetState::unknown;
 }

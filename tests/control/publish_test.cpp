@@ -120,6 +120,15 @@ class PublisherTest : public testing::Test {
     state_.publish_health();
     co_await plane_.expect(MessageType::health, state_.health_generation());
 
+    const std::uint64_t since = state_.health_generation();
+    state_.set_health({"web", "web1"}, TargetState::up, "test");
+    state_.publish_health();
+    const auto change = co_await plane_.next();
+    const HealthChange wanted{since, {{"web", "web1", TargetState::up}}};
+    EXPECT_TRUE(change && change->header.type == MessageType::health_change &&
+                change->header.generation == state_.health_generation() &&
+                decode<HealthChange>(change->body) == wanted);
+
     EXPECT_TRUE(state_.set_override({"web", "web1"}, {.drain = true, .weight = {}}).has_value());
     co_await plane_.expect(MessageType::config, state_.config_generation());
 

@@ -13,6 +13,7 @@ namespace sluice::control::test {
 inline constexpr std::string_view good_file = R"(# Balancer of the web site
 [dataplane]
 cores = [1, 2]
+idle = "sleep"
 hugepages = "on"
 memory = "512 MiB"
 flows_max = 2_000_000

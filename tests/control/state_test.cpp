@@ -66,7 +66,7 @@ class StateTest : public testing::Test {
 Config config_of(const State& state) { return state.config(); }
 
 TargetState health_of(const State& state, const std::string& backend) {
-  for (const Health::Entry& entry : state.health().entries)
+  for (const Health::Entry& entry : state.health().whole().entries)
     if (entry.service == "web" && entry.backend == backend) return entry.state;
   ADD_FAILURE() << "no entry of " << backend;
   return TargetState::unknown;
@@ -257,7 +257,7 @@ TEST_F(StateTest, OverridesChangeTheConfigurationAndOutliveTheProcess) {
   State state = make();
   ASSERT_TRUE(state.load().has_value());
   EXPECT_EQ(state.config().services.at(0).backends.at(0).weight, 7);
-  EXPECT_TRUE(state.snapshot().config.services.at(0).backends.at(0).drain);
+  EXPECT_TRUE(state.snapshot().config().services.at(0).backends.at(0).drain);
 
   ASSERT_TRUE(state.set_override({"web", "web1"}, {.drain = {}, .weight = 7}).has_value());
   EXPECT_FALSE(state.config().services.at(0).backends.at(0).drain);

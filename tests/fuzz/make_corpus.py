@@ -105,8 +105,11 @@ def main():
         write(out / 'http', f'request-{number}', b'\xff' + request)
     for number, frame in enumerate(signed_frames()):
         write(out / 'signature', f'signed-{number}', frame)
-    header = struct.pack('<IHHQQ', 0x43554c53, 1, 3, 1, 4)
-    write(out / 'message', 'empty-health', b'\xff' + header + b'\0\0\0\0')
+    for name, kind, body in (
+            ('empty-health', 3, bytes(4)),
+            ('health-change', 8, struct.pack('<QI', 1, 1) + b'\1\0\0\0a\1\0\0\0b\2\x0a')):
+        header = struct.pack('<IHHQQ', 0x43554c53, 3, kind, 1, len(body))
+        write(out / 'message', name, b'\xff' + header + body)
 
 
 if __name__ == '__main__':

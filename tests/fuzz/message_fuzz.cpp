@@ -2,6 +2,7 @@
 #include "core/capture/record.h"
 #include "core/config/compile.h"
 #include "core/contract/message.h"
+#include "core/health/health_table.h"
 #include "tests/core/sample_config.h"
 #include "tests/fuzz/target.h"
 
@@ -32,6 +33,14 @@ void use(const MessageReader::Message& message) {
       return;
     case MessageType::health:
       (void)decode<Health>(message.body);
+      return;
+    case MessageType::health_change:
+      if (const auto change = decode<HealthChange>(message.body)) {
+        HealthTable table;
+        for (const Health::Entry& entry : change->entries) table.set(entry);
+        test::demand(HealthTable(Health{change->entries}) == table,
+                     "one after the other or all at once is the same");
+      }
       return;
     case MessageType::paths:
       (void)decode<Paths>(message.body);

@@ -1,4 +1,4 @@
-#include "core/net/parse.h"
+#include "core/net/parse_usual.h"
 #include "core/net/reset.h"
 #include "tests/core/frames.h"
 #include "tests/core/guarded_bytes.h"
@@ -34,7 +34,10 @@ void run(std::span<const std::uint8_t> bytes) {
   if (bytes.size() > 65'536) return;
   const std::span<const std::uint8_t> frame = memory.place(bytes);
   ParsedPacket packet;
-  if (parse(frame, packet) != Verdict::none) return;
+  const Verdict verdict = parse(frame, packet);
+  if (ParsedPacket usual; parse_usual(frame, usual))
+    test::demand(verdict == Verdict::none && usual == packet, "the short way says the same");
+  if (verdict != Verdict::none) return;
   demand_inside(packet, frame.size());
   test::demand(packet.l3_offset + std::size_t{packet.ip_length_bytes} <= frame.size(),
                "the IP packet is inside the frame");

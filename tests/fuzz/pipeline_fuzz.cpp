@@ -127,7 +127,7 @@ void run(test::Input input) {
   Pipeline pipeline = worker.start();
   const auto& services = test::fuzz_services();
   const Snapshot& snapshot = services[input.byte() % services.size()];
-  const std::uint16_t headroom = input.byte() % 2 == 0 ? 128 : input.byte() % 64;
+  const auto headroom = static_cast<std::uint16_t>(input.byte() % 2 == 0 ? 128 : input.byte() % 64);
   std::uint64_t now_ns = 1'000'000'000'000;
   Bytes sent;
   while (!input.is_empty()) {

@@ -195,6 +195,49 @@ TEST(Rendezvous, AnUpdateIsTheTableFromScratchAndMovesOnlyWhatChanged) {
   }
 }
 
+// Few backends of very different weights: a heavy one may own a slot that its hash is bad for, and
+// a light one may take it.
+TEST(Rendezvous, AnUpdateIsTheTableFromScratchWithAnyWeights) {
+  std::mt19937_64 random(2'027);
+  std::vector<SlotCandidate> candidates = equal_candidates(6);
+  const auto draw = [&] {
+    return static_cast<std::uint32_t>(random() % 3 == 0 ? 1 + random() % 65'535 : random() % 4);
+  };
+  auto claims = make_claims(candidates);
+  SlotTable table = build_rendezvous(claims, slots_of_tests);
+  for (int step = 0; step < 300; ++step) {
+    for (std::size_t i = 0; i <= random() % 3; ++i) candidates[random() % 6].weight = draw();
+    candidates[0].weight += candidates[0].weight == 0 ? 1 : 0;
+    const auto next_claims = make_claims(candidates);
+    const SlotTable updated = update_rendezvous(table, claims, next_claims);
+    ASSERT_TRUE(equal(updated, build_rendezvous(next_claims, slots_of_tests))) << "step " << step;
+    claims = next_claims;
+    table = updated;
+  }
+}
+
+// While a backend starts slowly all weights are counted in tenths. No slot moves for that.
+TEST(Rendezvous, AnUpdateInOtherUnitsMovesOnlyWhatChanged) {
+  std::vector<SlotCandidate> candidates = equal_candidates(20);
+  for (std::uint32_t i = 0; i < 20; ++i) candidates[i].weight = 1 + i % 3;
+  auto claims = make_claims(std::span(candidates).first(19));
+  SlotTable table = build_rendezvous(claims, slots_of_tests);
+  const auto step_to = [&](std::uint32_t unit, std::uint32_t tenths) {
+    for (std::uint32_t i = 0; i < 20; ++i)
+      candidates[i].weight = (1 + i % 3) * (i == 19 ? tenths : unit);
+    const auto next_claims = make_claims(candidates);
+    const SlotTable updated = update_rendezvous(table, claims, next_claims);
+    EXPECT_TRUE(equal(updated, build_rendezvous(next_claims, slots_of_tests)));
+    for (std::uint32_t slot = 0; slot < table.size(); ++slot)
+      EXPECT_TRUE(updated.owner(slot) == table.owner(slot) ||
+                  updated.owner(slot) == candidates[19].number);
+    claims = next_claims;
+    table = updated;
+  };
+  for (std::uint32_t tenths = 1; tenths < 10; ++tenths) step_to(10, tenths);
+  step_to(1, 1);
+}
+
 // Fixed for ever: balancers of a cluster that run different versions must agree.
 TEST(Rendezvous, IsTheSameTableOnEveryMachine) {
   std::vector<SlotCandidate> candidates = equal_candidates(40);

@@ -20,6 +20,23 @@ std::vector<ConfigError> errors_of(ServiceConfig service) {
   return validate(config);
 }
 
+TEST(ValidateChoosing, SlotsOfAllServicesAreBounded) {
+  Config config = test::sample_config();
+  config.services.clear();
+  for (unsigned i = 0; i < 64; ++i) {
+    ServiceConfig service = test::sample_service({.name = "s" + std::to_string(i)});
+    service.vips = {test::ip("198.18.0." + std::to_string(i + 1))};
+    service.slots = 16'777'259;
+    config.services.push_back(std::move(service));
+  }
+  const auto errors = validate(config);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].what, "there are 1073744576 slots in all services together");
+  EXPECT_EQ(errors[0].remedy, "at most 1073741824 are supported");
+  config.services.pop_back();
+  EXPECT_TRUE(validate(config).empty());
+}
+
 TEST(ValidateChoosing, OneMessageForEachFault) {
   using namespace std::chrono_literals;
   const Fault faults[] = {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <map>
+#include <set>
+#include <string>
 #include <tuple>
 
 #include "tests/core/frames.h"
@@ -64,6 +66,36 @@ TEST(VipTable, KnowsVipsAndSources) {
   EXPECT_FALSE(table.find(ip("10.0.1.253"))->is_vip);
   EXPECT_EQ(table.find(ip("10.0.1.253"))->source_index, 7);
   EXPECT_EQ(table.find(ip("10.0.1.254")), nullptr);
+}
+
+// Neighbours in any byte of the address: a thousand of them among 4,096 places. By chance they
+// would fill 887 of those.
+TEST(VipTable, NeighboursDoNotCrowd) {
+  const auto text_of = [](unsigned pattern, unsigned i) {
+    const std::string high = std::to_string(i / 250);
+    const std::string low = std::to_string(i % 250);
+    switch (pattern) {
+      case 0:
+        return "198.18." + high + '.' + low;
+      case 1:
+        return "198." + low + '.' + high + ".1";
+      case 2:
+        return std::to_string(i % 200 + 1) + '.' + std::to_string(i / 200) + ".0.1";
+      case 3:
+        return "2001:db8::" + std::to_string(i);
+      case 4:
+        return "2001:db8:0:" + std::to_string(i) + "::1";
+      default:
+        return "2001:db8:0:1:" + std::to_string(i) + "::1";
+    }
+  };
+  for (unsigned pattern = 0; pattern < 6; ++pattern) {
+    std::set<std::size_t> places;
+    for (unsigned i = 0; i < 1'000; ++i)
+      places.insert(VipTable::hash(test::ip(text_of(pattern, i)), Port(443).be(), Protocol::tcp) %
+                    4'096);
+    EXPECT_GT(places.size(), 700U) << "pattern " << pattern;
+  }
 }
 
 }  // namespace
