@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes the first inputs of the fuzz targets, from what the other tests have.
 
-Usage: make_corpus.py FOLDER      makes FOLDER/{parse,pipeline,config,http,message}/ and fills them
+Usage: make_corpus.py FOLDER      makes FOLDER/{parse,pipeline,config,http,message,signature}/ and fills them
 
 The fuzzer goes on from there and from tests/fuzz/corpus, where what it found is kept.
 """
@@ -55,6 +55,30 @@ def golden(path):
     return service, frames
 
 
+def signed_packets():
+    """IP packets with the signature of sluice-pktgen, whose checksums nobody asks about."""
+    mark, sequence, time = b'SlG\0', struct.pack('!I', 7), bytes(6)
+    layer4 = {17: bytes(8) + mark + sequence + time,
+              6: bytes(4) + sequence + mark + b'\x50\x10' + bytes(6) + time}
+    for protocol, payload in layer4.items():
+        yield bytes([0x45, 0]) + struct.pack('!H', 20 + len(payload)) + bytes(5) + \
+            bytes([protocol]) + bytes(10) + payload
+        yield bytes([0x60, 0, 0, 0]) + struct.pack('!H', len(payload)) + bytes([protocol]) + \
+            bytes(33) + payload
+
+
+def signed_frames():
+    """Each of them plain, behind a tag, and in every tunnel."""
+    for inner in signed_packets():
+        ether_type = b'\x08\x00' if inner[0] == 0x45 else b'\x86\xdd'
+        yield bytes(12) + ether_type + inner
+        yield bytes(12) + b'\x81\x00\x00\x07' + ether_type + inner
+        for protocol, shim in ((4, b''), (47, bytes(2) + ether_type), (17, bytes(8)),
+                               (17, bytes(8) + bytes([0, 4, 0, 0]))):
+            yield bytes(12) + b'\x08\x00' + bytes([0x45]) + bytes(8) + bytes([protocol]) + \
+                bytes(10) + shim + inner
+
+
 def write(folder, name, data):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(data)
@@ -79,6 +103,8 @@ def main():
         write(out / 'config', path.stem, path.read_bytes())
     for number, request in enumerate(REQUESTS):
         write(out / 'http', f'request-{number}', b'\xff' + request)
+    for number, frame in enumerate(signed_frames()):
+        write(out / 'signature', f'signed-{number}', frame)
     for name, kind, body in (
             ('empty-health', 3, bytes(4)),
             ('health-change', 8, struct.pack('<QI', 1, 1) + b'\1\0\0\0a\1\0\0\0b\2\x0a')):
