@@ -83,7 +83,9 @@ class PathFinderTest : public ::testing::Test {
   // As sluiced does: looks again when the kernel says that something changed, and only then.
   [[nodiscard]] Paths find_until(const std::vector<std::string_view>& destinations,
                                  const std::function<bool(const Paths&)>& done) {
-    const auto deadline = std::chrono::steady_clock::now() + 5s;
+    // The first packets on a new veth may be lost, and the kernel gives up a neighbour, and lets it
+    // be asked for again, after three seconds.
+    const auto deadline = std::chrono::steady_clock::now() + 15s;
     Paths paths = find(destinations);
     while (!done(paths) && std::chrono::steady_clock::now() < deadline)
       if (wait_for_change(200ms)) paths = find(destinations);
