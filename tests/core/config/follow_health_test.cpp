@@ -76,6 +76,10 @@ void expect_same(const Backend& one, const Backend& other) {
   EXPECT_EQ(one.path, other.path);
   EXPECT_EQ(one.out_port, other.out_port);
   EXPECT_EQ(one.inner_mtu_bytes, other.inner_mtu_bytes);
+  EXPECT_EQ(one.sending, other.sending);
+  EXPECT_EQ(one.idle_timeout_seconds, other.idle_timeout_seconds);
+  EXPECT_EQ(one.has_path, other.has_path);
+  EXPECT_EQ(one.has_path, one.path.has_value());
 }
 
 void expect_same(const std::shared_ptr<const SlotTable>& one,
